@@ -338,10 +338,10 @@ async def start_web(container: Container, on_update: Callable[[], object] = lamb
     asyncio.get_running_loop().run_in_executor(None, _warm_up, container.finder)
     if (webhook := _webhook(settings)) is None:
         return await serve(app, f"{host}:{listen.port}")
-    from bot.adapters.telegram.webhook import WebhookDoor
+    from bot.adapters.telegram.webhook import WebhookEndpoint
 
-    door = WebhookDoor(app, webhook.secret, container.store.updates, container.clock, on_update)
-    return await serve(door, f"{host}:{listen.port}")
+    endpoint = WebhookEndpoint(app, webhook.secret, container.store.updates, container.clock, on_update)
+    return await serve(endpoint, f"{host}:{listen.port}")
 
 
 def _webhook(settings: Settings) -> "Webhook | None":

@@ -1,4 +1,4 @@
-"""ChatService: the bot's long poll, its answers, and the votes that it collects."""
+"""ChatService: receives updates by long poll or webhook, answers them, and collects votes."""
 
 import asyncio
 import json
@@ -43,77 +43,75 @@ from bot.pipeline.vote_counter import VoteCounter
 
 log = logging.getLogger(__name__)
 
-_AT_ONCE = 20
-"""People asked for between two polls for updates, at most."""
-_NOT_THERE = ("user not found", "participant_id_invalid", "member not found")
+_LOOKUPS_AT_ONCE = 20
+"""Most voters whose membership is looked up between two polls for updates."""
+_NOT_A_MEMBER = ("user not found", "participant_id_invalid", "member not found")
 
 
 _Result = TypeVar("_Result")
 OnPolling = Callable[[ChannelDown | None], Awaitable[None]]
-"""Called with the refusal when the service refuses a poll for updates; with None once polling works (again)."""
-_ALL_KEPT = 100_000
+"""Called with the error when the service refuses a poll for updates; with None once polling works (again)."""
+_MOST_UNANSWERED = 100_000
 _INLINE_CACHE = timedelta(minutes=5)
-"""For so long the service may answer the same inline query by itself."""
+"""Time for which the service may cache the answer to an inline query."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Waits:
-    """Durations of waiting."""
+    """Durations of waits."""
 
     poll: timedelta = timedelta(seconds=50)
     """For the next update (long poll)."""
     first_retry: timedelta = timedelta(seconds=1)
     last_retry: timedelta = timedelta(minutes=1)
     second_poller: timedelta = timedelta(minutes=1)
-    """After another program asked for our updates."""
+    """After another program polled for the same bot."""
     refused_token: timedelta = timedelta(minutes=5)
-    """After the service did not take our token."""
     look: timedelta = timedelta(seconds=1)
     """Between two looks at the updates that a web server stored."""
     answer: timedelta = timedelta(seconds=15)
-    """An answer that may go out within this time waits for it; a later one would surprise."""
+    """An answer is retried if the service asks for at most this wait; a later one would be confusing."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Webhook:
-    """The address to which the service brings updates, and the secret that it says with each."""
+    """The address to which the service sends updates, and the secret that it sends with each."""
 
     url: str
     secret: str
 
 
 class Throttle:
-    """Limits how much one asks: so many requests a minute, of which the first beyond is answered with a word."""
+    """Limits requests by key to `most` a minute."""
 
-    def __init__(self, most: int = 30, span: timedelta = timedelta(minutes=1)) -> None:
+    def __init__(self, most: int = 30) -> None:
         self._most = most
-        self._span = span
-        self._asked: OrderedDict[object, deque[datetime]] = OrderedDict()
+        self._requests: OrderedDict[object, deque[datetime]] = OrderedDict()
 
     def admit(self, key: object, now: datetime) -> bool | None:
-        """True where the request is answered; False for the first that is too much, None for those after it."""
-        asked = self._asked.setdefault(key, deque())
-        self._asked.move_to_end(key)
-        while len(self._asked) > _REMEMBERED:
-            self._asked.popitem(last=False)
-        while asked and asked[0] <= now - self._span:
-            asked.popleft()
-        if len(asked) > self._most:
+        """True within the limit; False for the first request beyond it, which gets a short answer; None after that."""
+        requests = self._requests.setdefault(key, deque())
+        self._requests.move_to_end(key)
+        while len(self._requests) > _MOST_KEYS:
+            self._requests.popitem(last=False)
+        while requests and requests[0] <= now - _MINUTE:
+            requests.popleft()
+        if len(requests) > self._most:
             return None
-        asked.append(now)
-        return len(asked) <= self._most
+        requests.append(now)
+        return len(requests) <= self._most
 
 
-_REMEMBERED = 10_000
-"""People and chats whose requests are counted, the last ones."""
-_INLINE_ASKED = 60
-"""Inline queries a minute: each key that is pressed may be one."""
+_MINUTE = timedelta(minutes=1)
+_MOST_KEYS = 10_000
+_INLINE_QUERIES = 60
+"""Inline queries a minute: each key press may send one."""
 
 
 class ChatService:
-    """Answers what people write to the bot: stores updates, confirms them, answers them.
+    """Answers what people write to the bot: stores updates, confirms them, and answers each once.
 
-    One may run for a bot at a time: Telegram refuses a second.
+    Only one may run for a bot at a time: Telegram refuses a second.
     """
 
     def __init__(
@@ -129,11 +127,11 @@ class ChatService:
         waits: Waits | None = None,
         webhook: Webhook | None = None,
     ) -> None:
-        """With a `webhook` updates are stored by the web server, in whichever process that is."""
+        """With a `webhook` updates are stored by the web server, which may be another process."""
         self._webhook = webhook
-        self._arrived = asyncio.Event()
-        self._asked = Throttle()
-        self._typed = Throttle(_INLINE_ASKED)
+        self._update_stored = asyncio.Event()
+        self._requests = Throttle()
+        self._inline_queries = Throttle(_INLINE_QUERIES)
         self._topics: set[TopicName] = set()
         self._chats = services.chats
         self._site = services.site
@@ -149,9 +147,9 @@ class ChatService:
         self._username = ""
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Answer until `stop` is set; what is being answered then is finished.
+        """Answer until `stop` is set, and finish what is being answered then.
 
-        A token that is refused is reported, and asked for again after a while.
+        A refused token is reported and tried again after a while.
         """
         while not stop.is_set():
             try:
@@ -166,7 +164,7 @@ class ChatService:
         self._username = await self._retrying(self._bot.username, stop) or ""
         if self._username:
             await asyncio.to_thread(self._chats.keep_bot_name, self._username)  # pages link to it
-        await self._introduce()
+        await self._set_menus()
         await self._connect(stop)
         await self._catch_up(stop)
         await self._count_votes()
@@ -174,19 +172,19 @@ class ChatService:
         await (self._poll(stop) if self._webhook is None else self._wait_for_updates(stop))
 
     async def close(self) -> None:
-        """Let go of every connection."""
+        """Close every connection."""
         await self._bot.close()
 
     def notice_update(self) -> None:
-        """Look at the stored updates now: the web server stored one."""
-        self._arrived.set()
+        """Answer stored updates now; called when the web server has stored one."""
+        self._update_stored.set()
 
     async def _poll(self, stop: asyncio.Event) -> None:
         """Ask for updates, and answer them."""
         last = await asyncio.to_thread(self._updates.last_update)
         loop = asyncio.get_running_loop()
         while not stop.is_set():
-            asked = loop.time()
+            start = loop.time()
             received = await self._retrying(partial(self._receive, last), stop)
             if received is not None:
                 await self._report_polling(None)
@@ -196,18 +194,18 @@ class ChatService:
                 await self._count_votes()
             if received and received[-1].id != last:
                 last = received[-1].id
-            elif loop.time() - asked < self._waits.poll.total_seconds() / 2:
-                # Somebody between us and the service does not let it wait: no reason to ask without a pause.
+            elif loop.time() - start < self._waits.poll.total_seconds() / 2:
+                # Something in between cuts the long poll short: pause rather than poll without end.
                 await _stopped_within(self._waits.first_retry, stop)
 
     async def _wait_for_updates(self, stop: asyncio.Event) -> None:
-        """Answer what the web server stores."""
+        """Answer updates that the web server stores."""
         await self._report_polling(None)
         while not stop.is_set():
-            self._arrived.clear()
+            self._update_stored.clear()
             await self._catch_up(stop)
             await self._count_votes()
-            waiting = [asyncio.ensure_future(event.wait()) for event in (stop, self._arrived)]
+            waiting = [asyncio.ensure_future(event.wait()) for event in (stop, self._update_stored)]
             await asyncio.wait(
                 waiting, timeout=self._waits.look.total_seconds(), return_when=asyncio.FIRST_COMPLETED
             )
@@ -216,7 +214,7 @@ class ChatService:
             await asyncio.gather(*waiting, return_exceptions=True)
 
     async def _connect(self, stop: asyncio.Event) -> None:
-        """Tell the service where updates go: to the webhook, or to who asks."""
+        """Tell the service whether updates are delivered to the webhook or polled for."""
         webhook = self._webhook
         if webhook is not None:
             await self._retrying(
@@ -228,8 +226,8 @@ class ChatService:
         except DeliveryError as error:
             log.warning("chat.webhook_kept", extra={"error": str(error)})
 
-    async def _introduce(self) -> None:
-        """Set the menus of commands and the description, English by default; the bot works without."""
+    async def _set_menus(self) -> None:
+        """Set the menus of commands and the description, English by default; the bot works without them."""
         scopes: tuple[MenuScope, ...] = (
             "everywhere",
             "private",
@@ -247,22 +245,22 @@ class ChatService:
             for call in (*calls, partial(self._bot.describe, TEXTS["about"][language], language=code)):
                 try:
                     await call()
-                except DeliveryError as error:  # decoration: only `username` tells whether a token is good
+                except DeliveryError as error:  # not essential: `username` decides whether the token is good
                     failed.append(str(error))
         if failed:
             log.warning("chat.not_introduced", extra={"calls": len(failed), "error": failed[0]})
 
     async def _catch_up(self, stop: asyncio.Event) -> None:
-        """Answer what was stored before the last stop and not answered then."""
-        for update in await asyncio.to_thread(self._updates.unanswered_updates, _ALL_KEPT):
+        """Answer updates that were stored and not answered yet."""
+        for update in await asyncio.to_thread(self._updates.unanswered_updates, _MOST_UNANSWERED):
             if not stop.is_set():
                 await self._handle(update, stop)
 
     async def _receive(self, last: int | None) -> tuple[Update, ...]:
-        """The updates after `last`, stored; asking for them tells the service that those before are safe.
+        """Poll for the updates after `last` and store them; polling confirms those up to `last`.
 
-        The service counts from a new random number after a quiet week, so `last` is the last one received
-        rather than the highest.
+        `last` is the last one received rather than the highest, since the service starts from a new random number after
+        a week without updates.
         """
         offset = None if last is None else last + 1
         raw = await self._bot.updates(offset=offset, wait=self._waits.poll, kinds=KINDS)
@@ -272,7 +270,10 @@ class ChatService:
         return received
 
     async def _handle(self, update: Update, stop: asyncio.Event) -> None:
-        """State changes, then mark handled, then reply: after a crash changes repeat (idempotent) and replies are lost, not doubled."""
+        """Change the state, take the update, then reply.
+
+        After a crash the changes, which are idempotent, are repeated; replies may be lost, but are never repeated.
+        """
         try:
             body = json.loads(update.body)
             if not isinstance(body, dict) or is_vote(body):
@@ -284,19 +285,15 @@ class ChatService:
                 await self._perform(action, stop)
         except WrongToken:
             raise
-        except PaperboyError as error:  # as a state that is locked: it is answered after the next start
+        except PaperboyError as error:  # such as a locked state: it is answered after the next start
             log.warning("chat.answer_waits", extra={"update": update.id, "error": str(error)})
         except Exception:
             log.exception("chat.answer_failed", extra={"update": update.id})
-            await self._give_up(update)
-
-    async def _give_up(self, update: Update) -> None:
-        """Mark an update that we fail at as handled, so that it does not come again with each start."""
-        with suppress(PaperboyError):
-            await asyncio.to_thread(self._updates.take_update, update.id, self._clock.now())
+            with suppress(PaperboyError):  # taken, so that it does not fail again after each start
+                await asyncio.to_thread(self._updates.take_update, update.id, self._clock.now())
 
     async def _count_votes(self) -> None:
-        """Count what came; a failure is logged, and the votes wait where they are stored."""
+        """Count stored votes; a failure is logged, and the votes stay stored."""
         if self._votes is None:
             return
         try:
@@ -307,7 +304,7 @@ class ChatService:
             log.exception("chat.votes_failed")
 
     async def _decide(self, body: Mapping[str, Any]) -> tuple[Action, ...]:
-        await self._note_chat(body)
+        await self._update_chat_facts(body)
         event = parse_update(body, self._username)
         if event is None:
             return ()
@@ -320,16 +317,16 @@ class ChatService:
         return await asyncio.to_thread(partial(self.conversation.decide, event, may_change=may_change))
 
     def _admit(self, event: Event) -> bool | None:
-        """Whether the event is answered, see `Throttle`; what the service itself tells always is."""
+        """Whether the event is answered, see `Throttle`; events without an author always are."""
         if isinstance(event, InlineQuery):
-            return self._typed.admit(event.author.id, self._clock.now()) or None
+            return self._inline_queries.admit(event.author.id, self._clock.now()) or None
         author = getattr(event, "author", None)
         if author is None:
             return True
-        return self._asked.admit((event.chat.id, author.id), self._clock.now())
+        return self._requests.admit((event.chat.id, author.id), self._clock.now())
 
-    async def _note_chat(self, body: Mapping[str, Any]) -> None:
-        """Keep the name of the topic in which something was written, and forget what the bot was allowed where that changed."""
+    async def _update_chat_facts(self, body: Mapping[str, Any]) -> None:
+        """Store the name of a topic seen in the update, and drop facts about the chat where the bot's rights changed."""
         seen, changed = topic_seen(body), rights_changed(body)
         if seen is not None and (seen.renamed or seen not in self._topics):
             name_topic = partial(self._chats.name_topic, seen.chat, seen.topic, seen.name)
@@ -339,7 +336,7 @@ class ChatService:
             await asyncio.to_thread(self._chats.forget_chat_facts, changed)
 
     async def _may_change(self, event: Event) -> bool:
-        """True in private chats, and in groups for administrators; asked only about what depends on it."""
+        """True in private chats, and in groups for administrators; looked up only where the answer depends on it."""
         if not self.conversation.asks_for_rights(event) or isinstance(event, InlineQuery):
             return False
         speaks_as_chat = getattr(event, "speaks_as_chat", False) or event.chat.kind == "channel"
@@ -359,7 +356,7 @@ class ChatService:
             return False
 
     async def _perform(self, action: Action, stop: asyncio.Event) -> None:
-        """Do it, after a short wait where the service asks for one; a failure is logged and the rest goes on."""
+        """Perform an action, after a short wait if the service asks for one; a failure is only logged."""
         try:
             try:
                 await self._do(action)
@@ -381,7 +378,7 @@ class ChatService:
             case Say():
                 await self._bot.send(action.chat, action.message, reply_to=action.reply_to)
             case Edit():
-                with suppress(NotModified):  # pressed twice
+                with suppress(NotModified):  # the button was pressed twice
                     await self._bot.edit(action.chat, action.number, action.message)
             case SendFile():
                 await self._bot.send_file(
@@ -399,7 +396,7 @@ class ChatService:
                 self._wake()
 
     async def _report_polling(self, refusal: ChannelDown | None) -> None:
-        """Report each refusal, and that polling works once."""
+        """Report each refusal, and once that polling works."""
         if self._on_polling is None or (refusal is None and self._polling_works):
             return
         try:
@@ -413,7 +410,7 @@ class ChatService:
         wait = self._waits.first_retry
         while not stop.is_set():
             try:
-                return await _unless(stop, ask())
+                return await _result_unless(stop, ask())
             except WrongToken:
                 raise
             except SecondPoller as error:
@@ -443,13 +440,13 @@ class VoteCollector:
         self._unanswered: set[Voter] = set()
 
     async def collect(self, membership: Membership) -> None:
-        """Count all stored votes; raises StateError, and WrongToken from the bot."""
+        """Count all stored votes. Raises StateError, and WrongToken from the bot."""
         counted = await asyncio.to_thread(self._counter.count, self._clock.now())
         if counted:
-            await self._ask(membership)
+            await self._look_up_members(membership)
 
-    async def _ask(self, membership: Membership) -> None:
-        limit = _AT_ONCE + len(self._unanswered)
+    async def _look_up_members(self, membership: Membership) -> None:
+        limit = _LOOKUPS_AT_ONCE + len(self._unanswered)
         for voter in await asyncio.to_thread(self._quizzes.unknown_members, limit):
             if voter in self._unanswered:
                 continue
@@ -465,7 +462,7 @@ class VoteCollector:
         try:
             return await membership.is_member(chat, voter.person)
         except NotSent as error:
-            if any(text in str(error).lower() for text in _NOT_THERE):
+            if any(text in str(error).lower() for text in _NOT_A_MEMBER):
                 return False
             log.warning("votes.member_unknown", extra={"chat": voter.chat, "error": str(error)})
         except DeliveryError as error:
@@ -473,17 +470,17 @@ class VoteCollector:
         return None
 
 
-async def _unless(stop: asyncio.Event, answer: Awaitable[_Result]) -> _Result | None:
-    """The answer; None, and the question taken back, where `stop` is set first."""
-    asking = asyncio.ensure_future(answer)
+async def _result_unless(stop: asyncio.Event, call: Awaitable[_Result]) -> _Result | None:
+    """The result of the call; None, and the call is cancelled, where `stop` is set first."""
+    calling = asyncio.ensure_future(call)
     stopping = asyncio.ensure_future(stop.wait())
     try:
-        await asyncio.wait({asking, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        return asking.result() if asking.done() else None
+        await asyncio.wait({calling, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        return calling.result() if calling.done() else None
     finally:
-        for task in (asking, stopping):
+        for task in (calling, stopping):
             task.cancel()
-        await asyncio.gather(asking, stopping, return_exceptions=True)
+        await asyncio.gather(calling, stopping, return_exceptions=True)
 
 
 async def _stopped_within(wait: timedelta, stop: asyncio.Event) -> bool:

@@ -1,4 +1,4 @@
-"""The Bot API client: addresses of chats, errors as ours, the connection, and one method a call."""
+"""The Bot API client: addresses of chats, translation of errors, the connection, and a method for each call."""
 
 import json
 import logging
@@ -44,17 +44,17 @@ if TYPE_CHECKING:
     from telegram.request import HTTPXRequest
 
 GENERAL_TOPIC = 1
-"""A forum's first topic; naming it is refused as "message thread not found", so it is left out."""
+"""A forum's first topic. The service refuses its number with "message thread not found", so it is left out."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ChatAddress:
-    """A chat by number or `@name`, and a topic of it other than the general one."""
+    """A chat by number or `@name`, and optionally a topic other than the general one."""
 
     id: int | str
     topic: int | None = None
     topic_name: str | None = None
-    """The topic's name, whose number is to be looked up; a `topic_key`."""
+    """The `topic_key` of a topic whose number has to be looked up."""
 
 
 def parse_address(address: str) -> ChatAddress:
@@ -71,9 +71,9 @@ def parse_address(address: str) -> ChatAddress:
 def addresses_of(
     chat: int, *, username: str | None = None, topic: int | None = None, topic_name: str = ""
 ) -> tuple[str, ...]:
-    """All addresses by which the configuration may name this chat, the most exact first.
+    """All addresses by which the configuration may name this chat, the most specific first.
 
-    A chat without a topic is its general one.
+    Without a topic it is the general one.
     """
     chats = (str(chat), *([f"@{username.lower()}"] if username else []))
     if topic is None or topic == GENERAL_TOPIC:
@@ -88,27 +88,27 @@ class WrongToken(ChannelDown):
 
 
 class SecondPoller(ChannelDown):
-    """Another program asks for the same bot's updates."""
+    """Another program polls for the same bot's updates."""
 
 
 class TopicGone(Refused):
-    """The topic does not exist (any more); the chat does."""
+    """The topic does not exist, or no longer; the chat does."""
 
 
 class NotModified(Refused):
-    """The message is already as the edit wants it."""
+    """The message has the text of the edit already."""
 
 
 class NothingToEdit(Refused):
-    """The message was deleted, or is no longer ours to change."""
+    """The message was deleted, or can no longer be edited."""
 
 
 class NoSuchMethod(Refused):
-    """The server is older than the call."""
+    """The Bot API server is too old to know the method."""
 
 
-class NamesNeeded(Refused):
-    """Channels take anonymous polls only."""
+class OnlyAnonymousPolls(Refused):
+    """The chat is a channel, which takes anonymous polls only."""
 
 
 _GONE = re.compile(
@@ -126,69 +126,68 @@ _REFUSALS: tuple[tuple[re.Pattern[str], type[DeliveryError]], ...] = (
     (_TOPIC_GONE, TopicGone),
     (re.compile("message is not modified"), NotModified),
     (_NOTHING_TO_EDIT, NothingToEdit),
-    (re.compile("non-anonymous polls can't be sent to channel"), NamesNeeded),
+    (re.compile("non-anonymous polls can't be sent to channel"), OnlyAnonymousPolls),
     (_NO_POLLS, KindForbidden),
     (_GONE, TargetGone),
 )
-"""What the server says to a bad request, lower-cased (seen 2026-11); the first that fits holds."""
+"""Errors by the server's description of a bad request, in lower case (seen 2026-11); the first match counts."""
 _FLOOD = re.compile(r"too many requests|flood control", re.IGNORECASE)
 _LONGEST_TEXT = 300
-_LONGEST_PAUSE = timedelta(days=30)
-"""That is believed; bans of a day were seen."""
+_LONGEST_WAIT = timedelta(days=30)
+"""Longest `retry_after` that is believed; bans of a day were seen."""
 
 
 def translate_error(error: Exception, *, secret: str) -> DeliveryError:
-    """The DeliveryError for an error of the library; `secret` is cut from its text.
+    """The DeliveryError for an error of the library; `secret` is masked in its text.
 
-    What is certain comes from an answer of the service or from a connection that was never made. Everything
-    else may have been sent: outcome unknown. Texts are those of the Bot API server, lower-cased, seen 2026-11.
+    Only an answer of the service, or a connection that was never made, gives certainty; otherwise the message may have
+    been sent, and the outcome is unknown. Texts are those of the Bot API server in lower case, seen 2026-11.
 
-    The order of the questions matters: the library derives both BadRequest and TimedOut from NetworkError.
+    The order of the cases matters: the library derives both BadRequest and TimedOut from NetworkError.
     """
     from telegram import error as foreign
 
     text = _error_text(error, secret=secret)
-    ours: DeliveryError
+    translated: DeliveryError
     match error:
         case foreign.RetryAfter():
-            ours = TryLater(text, wait=_pause(error.retry_after))
+            wait = error.retry_after
+            translated = TryLater(text, wait=wait if isinstance(wait, timedelta) else timedelta(seconds=wait))
         case foreign.ChatMigrated():
-            ours = TargetMoved(text, address=str(error.new_chat_id))
+            translated = TargetMoved(text, address=str(error.new_chat_id))
         case foreign.Forbidden():
-            ours = TargetGone(text)
+            translated = TargetGone(text)
         case foreign.EndPointNotFound() if _NO_SUCH_METHOD in text.lower():
-            ours = NoSuchMethod(f"the Bot API server is too old for this: {text}")
+            translated = NoSuchMethod(f"the Bot API server is too old for this: {text}")
         case foreign.InvalidToken() | foreign.EndPointNotFound():
-            ours = WrongToken("Telegram does not accept the token: check telegram.token")
+            translated = WrongToken("Telegram does not accept the token: check telegram.token")
         case foreign.Conflict():
-            ours = SecondPoller(
+            translated = SecondPoller(
                 f"another program answers for this bot: stop it or use another token ({text})"
             )
         case foreign.BadRequest():
-            ours = _refused(text)
+            translated = _refusal(text)
         case _ if _FLOOD.match(text):
-            ours = TryLater(text)
+            translated = TryLater(text)
         case _:
-            ours = _unreached(error, text) or OutcomeUnknown(text)
-    return ours
+            translated = _connection_failure(error, text) or OutcomeUnknown(text)
+    return translated
 
 
 def _error_text(error: BaseException, *, secret: str) -> str:
-    """The error's text on one line, short, without the secret."""
+    """The error's text on one line, shortened, with the secret masked."""
     text = " ".join(str(error).split()).replace(secret, "***") if secret else " ".join(str(error).split())
     return text[:_LONGEST_TEXT] or type(error).__name__
 
 
-def _refused(text: str) -> DeliveryError:
-    low = text.lower()
-    for pattern, kind in _REFUSALS:
-        if pattern.search(low):
-            return kind(text)
-    return Refused(text)
+def _refusal(text: str) -> DeliveryError:
+    description = text.lower()
+    error_class = next((kind for pattern, kind in _REFUSALS if pattern.search(description)), Refused)
+    return error_class(text)
 
 
-def _unreached(error: Exception, text: str) -> DeliveryError | None:
-    """The error for a connection that was never made; None where something may have been sent."""
+def _connection_failure(error: Exception, text: str) -> DeliveryError | None:
+    """The error for a connection that was never made; None where the request may have been sent."""
     import httpx
 
     for cause in _causes(error):
@@ -208,17 +207,13 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
         cause = cause.__cause__
 
 
-def _pause(retry_after: int | timedelta) -> timedelta:
-    return retry_after if isinstance(retry_after, timedelta) else timedelta(seconds=retry_after)
-
-
 _result: ContextVar[object] = ContextVar("_result", default=None)
-"""The service's answer in this task, unparsed by the library."""
+"""The service's answer to the current call, not parsed by the library."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Timeouts:
-    """Limits of each step of a call; reading gets long, because a lost answer makes a send uncertain."""
+    """Limits of each step of a call; `read` is long, because a lost answer makes a send uncertain."""
 
     connect: timedelta = timedelta(seconds=10)
     read: timedelta = timedelta(seconds=30)
@@ -227,10 +222,10 @@ class Timeouts:
 
 
 class Connection:
-    """python-telegram-bot without its pace, its polling, its retries and its reading; loaded by the first call.
+    """python-telegram-bot without its rate limiting, polling, retries and parsing; imported by the first call.
 
-    One connection for the long poll, `connections` for the rest. The token stays in here: it is part of every URL,
-    so the loggers that would write URLs are silenced, and no error's text or chain carries it.
+    Has one connection for the long poll and up to `connections` for the rest. The token does not leave this class: it is
+    part of every URL, so loggers that would write URLs are silenced, and it is in no error's text or chain.
     """
 
     def __init__(self, token: str, api_url: str, timeouts: Timeouts, connections: int) -> None:
@@ -240,7 +235,9 @@ class Connection:
         self._connections = connections
         for noisy in ("httpx", "httpcore"):
             logging.getLogger(noisy).setLevel(logging.WARNING)
-        logging.getLogger("telegram").setLevel(logging.CRITICAL)  # with tracebacks, what are errors of ours
+        logging.getLogger("telegram").setLevel(
+            logging.CRITICAL
+        )  # logs tracebacks of errors that are handled here
 
     def __repr__(self) -> str:
         return f"Connection({self._api_url})"
@@ -248,9 +245,8 @@ class Connection:
     @cached_property
     def bot(self) -> "Bot":
         """The library's bot: its methods make the calls that `call` awaits."""
-        os.environ.setdefault(
-            "PTB_TIMEDELTA", "1"
-        )  # the library's switch to timedelta; else it warns at each use
+        # The library's switch to timedelta, without which it warns at each use.
+        os.environ.setdefault("PTB_TIMEDELTA", "1")
         from telegram import Bot
 
         poll, others = self._requests
@@ -262,7 +258,7 @@ class Connection:
             await request.shutdown()
 
     async def call(self, answer: Awaitable[object]) -> object:
-        """The service's raw answer; raises DeliveryErrors only, and what `beginning` could not write down."""
+        """The service's raw answer. Raises DeliveryErrors only, and the error of a `beginning` that failed."""
         from telegram.error import TelegramError
 
         _result.set(None)
@@ -273,19 +269,19 @@ class Connection:
             failed = error
         else:
             return _result.get()
-        first = _beginning.get()
-        if first is not None and first.error is not None:  # no request went out
-            raise first.error
-        ours = translate_error(failed, secret=self._token)
-        if isinstance(ours, WrongToken) and await self._is_token_good():
-            # A gateway in between, or a server that does not know the method: the token is not what is wrong.
-            ours = TryLater(_error_text(failed, secret=self._token))
+        begun = _beginning.get()
+        if begun is not None and begun.error is not None:  # no request was sent
+            raise begun.error
+        translated = translate_error(failed, secret=self._token)
+        if isinstance(translated, WrongToken) and await self._is_token_good():
+            # The error is that of a gateway in between, or of a server that does not know the method.
+            translated = TryLater(_error_text(failed, secret=self._token))
         if any(self._token in str(cause) for cause in (failed, *_chain(failed))):
-            raise ours from None
-        raise ours from failed
+            raise translated from None
+        raise translated from failed
 
     async def _is_token_good(self) -> bool:
-        """Whether getMe takes the token: it alone decides. True as well where it gives no answer, which proves nothing."""
+        """Whether getMe accepts the token; also True where there is no answer, which proves nothing."""
         from telegram.error import EndPointNotFound, InvalidToken, TelegramError
 
         _, others = self._requests
@@ -298,18 +294,18 @@ class Connection:
         return True
 
     async def ask(
-        self, method: str, asked: Mapping[str, object], *, wait: timedelta = timedelta(0)
+        self, method: str, parameters: Mapping[str, object], *, wait: timedelta = timedelta(0)
     ) -> object:
-        """The raw answer to a question that changes nothing, which may take `wait` longer than others."""
+        """The raw answer to a call that only reads; it may take `wait` longer than others."""
         poll, others = self._requests
         request = poll if method == "getUpdates" else others
-        url = f"{self.bot.base_url}/{method}?{urlencode(asked)}"
+        url = f"{self.bot.base_url}/{method}?{urlencode(parameters)}"
         patience = (wait + self._timeouts.read).total_seconds()
         return await self.call(request.post(url, read_timeout=patience))
 
     @cached_property
     def _requests(self) -> "tuple[HTTPXRequest, HTTPXRequest]":
-        """For the long poll, and for the rest. Raises ChannelDown where a proxy or certificates of the environment are unusable."""
+        """(for the long poll, for the rest). Raises ChannelDown for an unusable proxy or certificates in the environment."""
         if fault := network_fault():
             raise ChannelDown(f"Telegram cannot be reached: {fault}")
         return (self._request(1), self._request(self._connections))
@@ -321,13 +317,13 @@ class Connection:
             read_timeout=self._timeouts.read.total_seconds(),
             write_timeout=self._timeouts.write.total_seconds(),
             pool_timeout=self._timeouts.pool.total_seconds(),
-            httpx_kwargs={"event_hooks": {"request": [_begin_with_request]}, "verify": _certificates()},
+            httpx_kwargs={"event_hooks": {"request": [_trace_request]}, "verify": _certificates()},
         )
 
 
 @lru_cache(maxsize=1)
 def _certificates() -> "SSLContext":
-    """The certificates by which servers are known, loaded once: that takes 30 ms for each connection pool."""
+    """The trusted certificates, loaded once rather than for each connection pool, which takes 30 ms."""
     import httpx
 
     return httpx.create_ssl_context()
@@ -335,17 +331,17 @@ def _certificates() -> "SSLContext":
 
 @lru_cache(maxsize=1)
 def _request_class() -> "type[HTTPXRequest]":
-    """The library's own transport over our streams, except that answers are kept as they came instead of being read.
+    """The library's transport over our streams, which keeps raw answers instead of parsing them.
 
-    The library's reading fails where the server is older than the library, a self-hosted one say, and then a
-    message that went out would count as uncertain.
+    The library's parsing fails where the server is older than the library, such as a self-hosted one, and then a
+    message that was sent would count as uncertain.
     """
     from telegram.error import TelegramError
     from telegram.request import HTTPXRequest
 
     from bot.adapters.telegram.streams import Backend
 
-    class KeepingRequest(HTTPXRequest):
+    class RawRequest(HTTPXRequest):
         def _build_client(self) -> "httpx.AsyncClient":
             client = super()._build_client()
             for transport in (client._transport, *client._mounts.values()):  # noqa: SLF001 - httpx passes no backend on
@@ -359,38 +355,41 @@ def _request_class() -> "type[HTTPXRequest]":
             if not isinstance(answer, dict):
                 raise TelegramError("Invalid server response")
             if answer.get("ok") is not True:
-                return {"result": None, **answer, "parameters": _numbers(answer.get("parameters"))}
+                return {"result": None, **answer, "parameters": _integers(answer.get("parameters"))}
             _result.set(answer.get("result"))
             return {"ok": True, "result": True}
 
-    return KeepingRequest
+    return RawRequest
 
 
-_LARGEST = 2**52
-"""Of the numbers in an answer (Bot API, "Chat": at most 52 significant bits)."""
+_LARGEST_INTEGER = 2**52
+"""Bot API, "Chat": numbers have at most 52 significant bits."""
 
 
-def _numbers(parameters: object) -> dict[str, int]:
-    """Those of a refusal's parameters (`retry_after`, `migrate_to_chat_id`) that are the numbers that the library expects."""
+def _integers(parameters: object) -> dict[str, int]:
+    """Valid integers among the parameters of an error (`retry_after`, `migrate_to_chat_id`), as the library expects."""
     named = parameters.items() if isinstance(parameters, dict) else ()
-    whole = {name: number for name, number in named if type(number) is int and abs(number) <= _LARGEST}
-    if "retry_after" in whole:
-        whole["retry_after"] = min(max(whole["retry_after"], 0), int(_LONGEST_PAUSE.total_seconds()))
-    return whole
+    integers = {
+        name: number for name, number in named if type(number) is int and abs(number) <= _LARGEST_INTEGER
+    }
+    if "retry_after" in integers:
+        longest = int(_LONGEST_WAIT.total_seconds())
+        integers["retry_after"] = min(max(integers["retry_after"], 0), longest)
+    return integers
 
 
 class _Beginning:
-    """Beginning of a message: written down once, right before that by which the first of its requests is whole."""
+    """Beginning of a message: recorded once, right before the write that completes its first request."""
 
     def __init__(self, begin: Begin) -> None:
         self._begin = begin
         self._is_due = False
         self._is_done = False
         self.error: Exception | None = None
-        """Why it must not go out."""
+        """Why recording failed; the message must not be sent then."""
 
     async def on_trace(self, event: str, _info: object) -> None:
-        """The connection stands, the head is written, and what is written next makes it a request (httpcore, "trace")."""
+        """Called by httpcore (extension "trace"): once the head is written, the next write completes the request."""
         self._is_due = not self._is_done and event.endswith("send_request_body.started")
 
     async def before_write(self) -> None:
@@ -409,7 +408,7 @@ _beginning: ContextVar[_Beginning | None] = ContextVar("_beginning", default=Non
 
 @contextmanager
 def beginning(begin: Begin) -> Iterator[None]:
-    """Await `begin` when the first request of the block is about to leave us."""
+    """Await `begin` right before the first request of the block is sent."""
     token = _beginning.set(_Beginning(begin))
     try:
         yield
@@ -417,16 +416,16 @@ def beginning(begin: Begin) -> Iterator[None]:
         _beginning.reset(token)
 
 
-async def _begin_with_request(request: "httpx.Request") -> None:
-    first = _beginning.get()
-    if first is not None:
-        request.extensions["trace"] = first.on_trace
+async def _trace_request(request: "httpx.Request") -> None:
+    current = _beginning.get()
+    if current is not None:
+        request.extensions["trace"] = current.on_trace
 
 
 async def _before_write() -> None:
-    first = _beginning.get()
-    if first is not None:
-        await first.before_write()
+    current = _beginning.get()
+    if current is not None:
+        await current.before_write()
 
 
 def _chain(error: BaseException) -> list[BaseException]:
@@ -439,7 +438,7 @@ def _chain(error: BaseException) -> list[BaseException]:
 
 
 MenuScope = Literal["private", "groups", "administrators", "everywhere"] | int
-"""Chats that a menu of commands is for; a number is one chat."""
+"""Chats that a menu of commands is for; a number is a single chat."""
 DEFAULT_API_URL = "https://api.telegram.org"
 
 
@@ -452,7 +451,7 @@ class SentPoll:
 
 
 def chat_facts(chat: object, member: object) -> ChatFacts:
-    """The facts in what getChat and getChatMember answer: an administrator's own rights, else the chat's for everybody."""
+    """The facts in the answers of getChat and getChatMember (for the bot): its own rights, else those of all members."""
     status, kind = _string(member, "status"), _string(chat, "type")
     messages = polls = True
     if status in {"left", "kicked"}:
@@ -484,9 +483,9 @@ class InlineResult:
 
 
 class BotClient:
-    """One bot's client of the Bot API, one method a call. Nothing is sent or checked before the first call.
+    """Client of the Bot API for one bot, with a method for each call. Nothing is sent or checked before the first call.
 
-    Every method raises DeliveryErrors only.
+    All methods raise only DeliveryErrors.
     """
 
     def __init__(
@@ -495,9 +494,8 @@ class BotClient:
         *,
         api_url: str = DEFAULT_API_URL,
         timeouts: Timeouts | None = None,
-        connections: int = 64,
     ) -> None:
-        self._api = Connection(token, api_url, timeouts or Timeouts(), connections)
+        self._api = Connection(token, api_url, timeouts or Timeouts(), connections=64)
         self._own_id: int | None = None
 
     def __repr__(self) -> str:
@@ -510,7 +508,7 @@ class BotClient:
     async def send(
         self, chat: ChatAddress, message: Message, *, reply_to: int | None = None, silent: bool = False
     ) -> int:
-        """The id of the message, once sent; a message to reply to that is gone is no hindrance."""
+        """Send a message; gives its id. A deleted message to reply to does not matter."""
         sent = await self._api.call(
             self._api.bot.send_message(
                 chat.id,
@@ -528,7 +526,7 @@ class BotClient:
     async def send_file(
         self, chat: ChatAddress, name: str, content: bytes, *, reply_to: int | None = None
     ) -> int:
-        """The id of the message with the file, once sent."""
+        """Send a file; gives the id of its message."""
         from telegram import InputFile
 
         sent = await self._api.call(
@@ -544,7 +542,7 @@ class BotClient:
     async def answer_inline(
         self, query_id: str, results: Sequence[InlineResult], *, next_offset: str, cache: timedelta
     ) -> None:
-        """Show these results to who types an inline query; `next_offset` is empty at the end."""
+        """Show results of an inline query; `next_offset` is empty at the end."""
         from telegram import InlineQueryResultArticle, InputTextMessageContent
 
         articles = [
@@ -566,7 +564,7 @@ class BotClient:
         )
 
     async def edit(self, chat: ChatAddress, message_id: int, message: Message) -> None:
-        """Replace an earlier message; NotModified where it is the same already."""
+        """Replace an earlier message. Raises NotModified where it is the same already."""
         await self._api.call(
             self._api.bot.edit_message_text(
                 message.html,
@@ -579,17 +577,17 @@ class BotClient:
         )
 
     async def drop_buttons(self, chat: ChatAddress, message_id: int) -> None:
-        """Take the buttons from an earlier message."""
+        """Remove the buttons of an earlier message."""
         await self._api.call(self._api.bot.edit_message_reply_markup(chat_id=chat.id, message_id=message_id))
 
     async def delete(self, chat: ChatAddress, message_id: int) -> None:
-        """Take back a message of ours."""
+        """Delete a message of the bot."""
         await self._api.call(self._api.bot.delete_message(chat.id, message_id))
 
     async def send_poll(
         self, chat: ChatAddress, poll: Poll, *, anonymous: bool, reply_to: int | None
     ) -> SentPoll:
-        """The poll's ids, once sent, without a sound; NamesNeeded where the chat takes anonymous ones only."""
+        """Send a poll without a sound; gives its ids. Raises OnlyAnonymousPolls where it had to be anonymous."""
         sent = await self._api.call(
             self._api.bot.send_poll(
                 chat.id,
@@ -607,27 +605,27 @@ class BotClient:
         )
         poll_id = _string(sent.get("poll") if isinstance(sent, dict) else None, "id")
         if not poll_id:
-            raise OutcomeUnknown("the service took a poll and told no poll id")
+            raise OutcomeUnknown("the service accepted a poll and returned no poll id")
         return SentPoll(message=_integer(sent, "message_id"), poll=poll_id)
 
     async def answer_callback(self, callback_id: str, text: str | None = None) -> None:
-        """End the waiting sign of a pressed button, with a short note where there is something to say."""
+        """Stop the progress indicator of a pressed button, with an optional short note."""
         await self._api.call(self._api.bot.answer_callback_query(callback_id, text=text))
 
     async def updates(
         self, *, offset: int | None, wait: timedelta, kinds: Sequence[str]
     ) -> tuple[Mapping[str, Any], ...]:
-        """The raw updates from `offset` on, oldest first, as soon as there are any; asking confirms those before it.
+        """Raw updates from `offset` on, oldest first, as soon as there are any; confirms those before `offset`.
 
         Raises SecondPoller or WrongToken where the service refuses.
         """
-        asked: dict[str, object] = {
+        parameters: dict[str, object] = {
             "timeout": int(wait.total_seconds()),
             "allowed_updates": json.dumps(list(kinds)),
         }
         if offset is not None:
-            asked["offset"] = offset
-        received = await self._api.ask("getUpdates", asked, wait=wait)
+            parameters["offset"] = offset
+        received = await self._api.ask("getUpdates", parameters, wait=wait)
         return (
             tuple(update for update in received if isinstance(update, dict))
             if isinstance(received, list)
@@ -639,46 +637,45 @@ class BotClient:
         return _string(await self._api.ask("getMe", {}), "username")
 
     async def chat_facts(self, chat: int | str) -> ChatFacts:
-        """The chat's kind, and what the bot may send there, as Telegram has it now."""
-        described = await self._api.ask("getChat", {"chat_id": chat})
-        if _string(described, "type") == "private":
-            return chat_facts(described, None)
+        """The chat's kind and the bot's rights there, as they are now."""
+        answer = await self._api.ask("getChat", {"chat_id": chat})
+        if _string(answer, "type") == "private":
+            return chat_facts(answer, None)
         self._own_id = self._own_id or _integer(await self._api.ask("getMe", {}), "id")
         member = await self._api.ask("getChatMember", {"chat_id": chat, "user_id": self._own_id})
-        return chat_facts(described, member)
+        return chat_facts(answer, member)
 
     async def is_administrator(self, chat: int, user: int) -> bool:
-        """True where that person may change things for the chat."""
+        """True where that person administers the chat."""
         member = await self._api.ask("getChatMember", {"chat_id": chat, "user_id": user})
         return _string(member, "status") in {"creator", "administrator"}
 
     async def is_member(self, chat: int | str, user: int) -> bool:
-        """True where that person is of the chat now."""
+        """True where that person is a member of the chat now."""
         member = await self._api.ask("getChatMember", {"chat_id": chat, "user_id": user})
-        is_restricted = _string(member, "status") == "restricted"
-        stays = isinstance(member, dict) and member.get("is_member") is True
-        return _string(member, "status") in {"creator", "administrator", "member"} or (
-            is_restricted and stays
-        )
+        status = _string(member, "status")
+        if status == "restricted":
+            return isinstance(member, dict) and member.get("is_member") is True
+        return status in {"creator", "administrator", "member"}
 
     async def set_menu(
         self, commands: Mapping[str, str], *, scope: MenuScope, language: str | None = None
     ) -> None:
-        """Set the menu of commands for some chats; `language` None: for every language without one of its own."""
+        """Set the menu of commands for some chats; without `language`, for all languages that have no menu of their own."""
         await self._api.call(
             self._api.bot.set_my_commands(list(commands.items()), scope=_scope(scope), language_code=language)
         )
 
     async def describe(self, about: str, *, language: str | None = None) -> None:
-        """Set what is shown to who opens the bot."""
+        """Set the description that is shown before the first message."""
         await self._api.call(self._api.bot.set_my_description(about, language_code=language))
 
     async def set_webhook(self, url: str, *, secret: str, kinds: Sequence[str]) -> None:
-        """Let the service bring updates to that address, with the secret in a header."""
+        """Have updates delivered to that address, with the secret in a header."""
         await self._api.call(self._api.bot.set_webhook(url, secret_token=secret, allowed_updates=list(kinds)))
 
     async def delete_webhook(self) -> None:
-        """Take the webhook back, without which updates are not given to who asks; they stay where they are."""
+        """Remove the webhook, which rules out polling; updates that wait are kept."""
         await self._api.call(self._api.bot.delete_webhook())
 
 
@@ -707,7 +704,7 @@ def _scope(scope: MenuScope) -> "BotCommandScope":
 def _integer(answer: object, name: str) -> int:
     value = answer.get(name) if isinstance(answer, dict) else None
     if not isinstance(value, int):
-        raise OutcomeUnknown(f"the service took a message and told no {name}")
+        raise OutcomeUnknown(f"the service accepted a message and returned no {name}")
     return value
 
 

@@ -1,6 +1,6 @@
-"""Chat commands and buttons: the tables of both, what quizzes and scores answer, and who answers which event.
+"""Commands and buttons: their tables, the handlers of help, quizzes and scores, and the dispatch of events to handlers.
 
-A new command is one entry of `COMMANDS` and one handler; a new button one entry of `BUTTONS`.
+A new command is an entry of `COMMANDS` and a handler; a new button is an entry of `BUTTONS`.
 """
 
 import re
@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from bot.adapters.telegram import library, settings, subscribing
+from bot.adapters.telegram import papers, settings, subscriptions
 from bot.adapters.telegram.client import MenuScope
-from bot.adapters.telegram.markup import Markup, bold, joined, ours, plain
+from bot.adapters.telegram.markup import Markup, bold, joined, own_text, plain
 from bot.adapters.telegram.rendering import Message
 from bot.adapters.telegram.requests import (
     Actions,
@@ -21,7 +21,7 @@ from bot.adapters.telegram.requests import (
     Who,
     line,
     message,
-    said,
+    own_message,
     shortened,
 )
 from bot.adapters.telegram.texts import TEXTS, language_of
@@ -45,11 +45,11 @@ from bot.pipeline.quizzes import Board, NextQuestion, ScoreSheet
 Handler = Callable[[Request], Actions]
 
 
-# --- help, and what is refused
+# --- handlers: help and status
 
 
 def refuse(request: Request) -> Actions:
-    """The answer to people who may not use a command of administrators."""
+    """Answer people who may not use a command of administrators."""
     return request.tell("not allowed")
 
 
@@ -61,15 +61,15 @@ def help_(request: Request) -> Actions:
 def help_text(language: str, chat: Chat) -> Message:
     """The answer to /help."""
     scope: MenuScope = "private" if chat.is_private else "administrators"
-    lines = (ours(f"/{name} – {what}") for name, what in menu(language, scope).items())
-    notes = [ours(TEXTS["help.marks"][language])]
+    lines = (own_text(f"/{name} – {what}") for name, what in menu(language, scope).items())
+    notes = [own_text(TEXTS["help.marks"][language])]
     if not chat.is_private:
-        notes.append(ours(TEXTS["help.admins"][language]))
-    return message(ours(TEXTS["about"][language]), joined("\n", lines), *notes)
+        notes.append(own_text(TEXTS["help.admins"][language]))
+    return message(own_text(TEXTS["about"][language]), joined("\n", lines), *notes)
 
 
 def status(request: Request) -> Actions:
-    """Counts of the state, for operators."""
+    """Show counts of the state to operators."""
     site = request.services.site
     if request.author.id not in site.operators or site.status is None:
         return request.tell("status.only")
@@ -83,14 +83,14 @@ def status(request: Request) -> Actions:
         uncertain=now.uncertain,
         dead=now.dead,
     )
-    incidents = [plain(f"• {shortened(each, 200)}") for each in now.incidents[:10]]
+    incidents = [plain(f"• {shortened(incident, 200)}") for incident in now.incidents[:10]]
     what = bold(request.t("status.incidents")) if incidents else plain(request.t("status.fine"))
     return request.say(message(plain(counts), joined("\n", (what, *incidents))))
 
 
 # --- handlers: quizzes
 
-_LISTED = 600
+_NAMES = 600
 _NOT_PLANNED: dict[NextQuestion, str] = {
     "none": "quiz.none",
     "unsubscribed": "quiz.unsubscribed",
@@ -99,12 +99,12 @@ _NOT_PLANNED: dict[NextQuestion, str] = {
 
 
 def quiz(request: Request) -> Actions:
-    """Plan one question for the chat, on what one of its subscriptions brought where one is named; the delivery sends it."""
+    """Plan one question for the chat, on papers of the subscription where one is named; it is sent as a delivery."""
     topic = request.arguments
-    names = [each.name for each in request.preferences.listed(request.subscriber)]
+    names = [listed.name for listed in request.preferences.listed(request.subscriber)]
     if topic and not any(same_name(topic, name) for name in names):
-        listed = shortened(" · ".join(names), _LISTED)
-        return request.tell("quiz.topics", names=listed) if names else request.tell("quiz.unsubscribed")
+        shown_names = shortened(" · ".join(names), _NAMES)
+        return request.tell("quiz.topics", names=shown_names) if names else request.tell("quiz.unsubscribed")
     planned = request.services.scheduler.next_question(
         request.addresses, request.voter(), request.now, topic=topic
     )
@@ -155,9 +155,8 @@ class Command:
     name: str
     handler: Handler
     help: Mapping[str, str]
-    """Language to what the command does, at most 256 characters."""
+    """By language: what the command does, in at most 256 characters."""
     who: Who = "everyone"
-    """`administrators` counts in groups only; in private chats a person may do everything."""
     otherwise: Handler = refuse
     """Answers people who may not use the command."""
     where: frozenset[str] = frozenset({"private", "groups"})
@@ -181,7 +180,7 @@ COMMANDS: dict[str, Command] = {
         Command(
             name="add",
             who="administrators",
-            handler=subscribing.add,
+            handler=subscriptions.add,
             help={
                 "en": "Subscribe: /add rag AND NOT survey shows what it brings",
                 "zh": "订阅：/add rag AND NOT survey，先看效果再保存",
@@ -189,7 +188,7 @@ COMMANDS: dict[str, Command] = {
         ),
         Command(
             name="list",
-            handler=subscribing.list_subscriptions,
+            handler=subscriptions.list_subscriptions,
             help={
                 "en": "What this chat is subscribed to: pause, edit, remove",
                 "zh": "本聊天的订阅：暂停、修改、删除",
@@ -198,22 +197,22 @@ COMMANDS: dict[str, Command] = {
         Command(
             name="remove",
             who="administrators",
-            handler=subscribing.remove,
+            handler=subscriptions.remove,
             help={"en": "End a subscription, by number or name", "zh": "删除订阅：编号或名称"},
         ),
         Command(
             name="preview",
-            handler=subscribing.add,
+            handler=subscriptions.add,
             help={"en": "What a query would have brought", "zh": "试试一个查询能匹配到什么"},
         ),
         Command(
             name="latest",
-            handler=library.latest,
+            handler=papers.latest,
             help={"en": "The newest papers for this chat", "zh": "本聊天的最新论文"},
         ),
         Command(
             name="search",
-            handler=subscribing.search,
+            handler=subscriptions.search,
             help={"en": "Search all papers", "zh": "搜索全部论文"},
         ),
         Command(
@@ -243,7 +242,7 @@ COMMANDS: dict[str, Command] = {
         ),
         Command(
             name="saved",
-            handler=library.saved,
+            handler=papers.saved,
             where=_PRIVATE,
             help={"en": "The papers that you saved", "zh": "你保存的论文"},
         ),
@@ -288,7 +287,7 @@ COMMANDS: dict[str, Command] = {
         ),
         Command(
             name="export",
-            handler=library.export,
+            handler=papers.export,
             help={
                 "en": "Your subscriptions as YAML; /export bib: saved papers",
                 "zh": "订阅导出为 YAML；/export bib：已保存的论文",
@@ -302,7 +301,7 @@ COMMANDS: dict[str, Command] = {
         ),
         Command(
             name="delete_me",
-            handler=library.delete_me,
+            handler=settings.delete_me,
             help={"en": "Delete everything about you", "zh": "删除关于你的一切"},
         ),
         Command(name="help", handler=help_, help={"en": "What I understand", "zh": "全部命令"}),
@@ -317,7 +316,7 @@ COMMANDS: dict[str, Command] = {
 
 
 def menu(language: str, scope: MenuScope) -> dict[str, str]:
-    """Command name to what it does, in that language, for the chats of a scope; a number is an operator's chat."""
+    """By command: what it does, in that language, for the chats of a scope; a number is an operator's chat."""
     listed = {}
     for command in COMMANDS.values():
         if scope in ("everywhere", "private") or isinstance(scope, int):
@@ -336,63 +335,63 @@ def menu(language: str, scope: MenuScope) -> dict[str, str]:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ButtonKind:
-    """A kind of button: `handler` takes the request and so many `parts` of its data."""
+    """A kind of button; `handler` takes the request and the `parts` of the callback data after its name."""
 
     handler: Callable[..., Actions]
     parts: int = 1
     who: Who = "everyone"
 
 
-def _ours(handler: Callable[..., Actions], parts: int = 1) -> ButtonKind:
+def _for_administrators(handler: Callable[..., Actions], parts: int = 1) -> ButtonKind:
     return ButtonKind(handler=handler, parts=parts, who="administrators")
 
 
 BUTTONS: dict[str, ButtonKind] = {
     # below an offer or a search
-    "keep": _ours(subscribing.keep),
-    "both": _ours(subscribing.keep_both),
-    "edit": _ours(subscribing.ask_for_query),
-    "no": _ours(subscribing.cancel),
-    "sub": _ours(subscribing.subscribe),
-    "find": ButtonKind(handler=subscribing.more_found, parts=2),
-    "let": ButtonKind(handler=subscribing.admit, parts=2),
+    "keep": _for_administrators(subscriptions.keep),
+    "both": _for_administrators(subscriptions.keep_both),
+    "edit": _for_administrators(subscriptions.ask_for_query),
+    "no": _for_administrators(subscriptions.cancel),
+    "sub": _for_administrators(subscriptions.subscribe),
+    "find": ButtonKind(handler=subscriptions.more_found, parts=2),
+    "let": ButtonKind(handler=subscriptions.admit, parts=2),
     # in the list
-    "list": ButtonKind(handler=subscribing.page),
-    "ed": _ours(subscribing.edit_pressed),
-    "hold": _ours(subscribing.pause),
-    "go": _ours(subscribing.resume),
-    "del": _ours(subscribing.remove_pressed),
-    "route": _ours(subscribing.route_pressed),
-    "to": _ours(subscribing.route, parts=2),
+    "list": ButtonKind(handler=subscriptions.page),
+    "ed": _for_administrators(subscriptions.edit_pressed),
+    "hold": _for_administrators(subscriptions.pause),
+    "go": _for_administrators(subscriptions.resume),
+    "del": _for_administrators(subscriptions.remove_pressed),
+    "route": _for_administrators(subscriptions.route_pressed),
+    "to": _for_administrators(subscriptions.route, parts=2),
     # settings
-    "dig": _ours(settings.digest_pressed),
-    "quizzes": _ours(settings.quizzes_pressed),
-    "quiet": _ours(settings.quiet_pressed),
-    "zone": _ours(settings.timezone_pressed),
-    "lang": _ours(settings.set_language),
-    "snooze": _ours(settings.set_snooze),
+    "dig": _for_administrators(settings.digest_pressed),
+    "quizzes": _for_administrators(settings.quizzes_pressed),
+    "quiet": _for_administrators(settings.quiet_pressed),
+    "zone": _for_administrators(settings.timezone_pressed),
+    "lang": _for_administrators(settings.set_language),
+    "snooze": _for_administrators(settings.set_snooze),
     "feed": ButtonKind(handler=settings.feed_pressed),
     # below alerts
-    "more": ButtonKind(handler=library.more, parts=2),
-    "page": ButtonKind(handler=library.page, parts=2),
-    "open": ButtonKind(handler=library.open_card, parts=2),
-    "save": ButtonKind(handler=library.save, parts=2),
-    "like": ButtonKind(handler=library.like, parts=2),
-    "not": _ours(library.not_for_me, parts=2),
-    "quiz": ButtonKind(handler=library.quiz_me, parts=2),
-    "ex": _ours(library.exclude),
-    "in": _ours(library.include),
+    "more": ButtonKind(handler=papers.more, parts=2),
+    "page": ButtonKind(handler=papers.page, parts=2),
+    "open": ButtonKind(handler=papers.open_card, parts=2),
+    "save": ButtonKind(handler=papers.save, parts=2),
+    "like": ButtonKind(handler=papers.like, parts=2),
+    "not": _for_administrators(papers.not_for_me, parts=2),
+    "quiz": ButtonKind(handler=papers.quiz_me, parts=2),
+    "ex": _for_administrators(papers.exclude),
+    "in": _for_administrators(papers.include),
     # lists of papers, and the end
-    "latest": ButtonKind(handler=library.latest_page),
-    "saved": ButtonKind(handler=library.saved_page),
-    "unsave": ButtonKind(handler=library.unsave, parts=2),
-    "forget": ButtonKind(handler=library.delete),
+    "latest": ButtonKind(handler=papers.latest_page),
+    "saved": ButtonKind(handler=papers.saved_page),
+    "unsave": ButtonKind(handler=papers.unsave, parts=2),
+    "forget": ButtonKind(handler=settings.delete),
 }
 _DATA = re.compile(r"[a-z]{2,8}(?::[A-Za-z0-9_.-]{1,48}){1,2}", re.ASCII)
 
 
 def parse_button(data: str) -> tuple[ButtonKind, list[str]] | None:
-    """The kind of a pressed button and the parts of its data; None for any other text: it comes from outside."""
+    """The kind of a pressed button and the parts of its data; None for any other text, since it is untrusted."""
     if not _DATA.fullmatch(data):
         return None
     name, *parts = data.split(":")
@@ -404,14 +403,14 @@ def parse_button(data: str) -> tuple[ButtonKind, list[str]] | None:
 
 
 class Conversation:
-    """Decides what is done about an event. What it changes can be done twice without harm, but for /quiz."""
+    """Decides how to answer an event. All changes but those of /quiz are idempotent."""
 
     def __init__(self, services: Services, now: Callable[[], datetime]) -> None:
         self._services = services
         self._now = now
 
     def asks_for_rights(self, event: Event) -> bool:
-        """True where it depends on who asks in a group what is answered."""
+        """True where the answer in a group depends on whether an administrator asks."""
         match event:
             case CommandMessage():
                 command = COMMANDS.get(event.name)
@@ -425,7 +424,7 @@ class Conversation:
                 return False
 
     def decide(self, event: Event, *, may_change: bool) -> Actions:
-        """The actions to perform, in order; changes to the state are made when this returns.
+        """Change the state; gives the actions to perform, in order.
 
         `may_change`: the event comes from a private chat or from an administrator.
         """
@@ -441,16 +440,16 @@ class Conversation:
                     speaks_as_chat=event.speaks_as_chat,
                     may_change=may_change,
                 )
-                return subscribing.answer(request)
+                return subscriptions.answer(request)
             case ButtonPress():
                 return self._press(event, may_change=may_change)
             case InlineQuery(author=author):
-                return (library.inline(self._services.finder, event, language_of(author.language)),)
+                return (papers.inline(self._services.finder, event, language_of(author.language)),)
             case _:
-                return self._note(event)
+                return self._update_chat(event)
 
-    def _note(self, event: MembershipChange | ChatMove) -> Actions:
-        """Write down what became of a chat; it is answered by nothing but what waited for it."""
+    def _update_chat(self, event: MembershipChange | ChatMove) -> Actions:
+        """Stop, resume or redirect deliveries to a chat after the bot's membership or the chat's id changed."""
         deliveries, chat = self._services.deliveries, event.chat
         match event:
             case MembershipChange(is_member=True):
@@ -490,7 +489,7 @@ class Conversation:
         return kind.handler(request, *parts)
 
     def too_fast(self, event: Event) -> Actions:
-        """The answer to somebody who asks for too much at once."""
+        """The answer to somebody who asks too often."""
         if isinstance(event, CommandMessage | TextMessage):
             return self._request(event.chat, event.message, event.author).tell("too fast")
         if isinstance(event, ButtonPress):
@@ -529,7 +528,13 @@ def unknown_text(request: Request, name: str) -> Message:
     near = nearest(name, menu(request.language, "private"), cutoff=0.75)
     rest = request.t("unknown.near", near=near) if near else request.t("unknown.rest")
     return message(
-        line(request.t("unknown"), one_line(name, 80), request.t("stop"), request.t("sentences"), ours(rest))
+        line(
+            request.t("unknown"),
+            one_line(name, 80),
+            request.t("stop"),
+            request.t("sentences"),
+            own_text(rest),
+        )
     )
 
 
@@ -537,7 +542,7 @@ def score_text(request: Request, sheet: ScoreSheet) -> Message:
     """The answer to /score."""
     own = sheet.score
     if not own.judged and not own.waiting:
-        return said(request.t("score.none"))
+        return own_message(request.t("score.none"))
     lines = [_counted(request, own.right, own.judged)] if own.judged else []
     if own.streak:
         days = request.t("score.streak.one" if own.streak == 1 else "score.streak", days=own.streak)
@@ -548,7 +553,7 @@ def score_text(request: Request, sheet: ScoreSheet) -> Message:
     if own.waiting:
         lines.append(plain(request.t("score.waiting", count=own.waiting)))
     if sheet.due:
-        lines.append(ours(request.t("score.due", count=sheet.due)))
+        lines.append(own_text(request.t("score.due", count=sheet.due)))
     return message(
         joined("\n", lines),
         _topics(request, "score.topics", sheet.topics[:_TOPICS]),
@@ -575,7 +580,7 @@ def board_text(request: Request, board: Board) -> Message:
 def totals_text(request: Request, totals: Totals) -> Message:
     """The answer in a channel, where votes have no names."""
     if not totals.votes:
-        return said(request.t("totals.none"))
+        return own_message(request.t("totals.none"))
     lines = [plain(request.t("totals", questions=totals.questions, votes=totals.votes))]
     if totals.judged:
         lines.append(plain(request.t("totals.right")) + _counted(request, totals.right, totals.judged))

@@ -1,6 +1,6 @@
-"""Telegram's HTML, built so that it is always well-formed and its cost against the limits is known.
+"""Telegram's HTML, built so that it is always well-formed and its size against the limits is known.
 
-Only the tags of https://core.telegram.org/bots/api#html-style, seen 2026-11, are ever written.
+Uses only the tags of https://core.telegram.org/bots/api#html-style (seen 2026-11).
 """
 
 import html
@@ -12,30 +12,30 @@ from bot.domain.card import Pieces, web_link
 from bot.domain.text import units
 
 TEXT_UNITS = 4096
-"""After entities are parsed; in UTF-16 units, which is safe under either reading of the documentation."""
-HTML_BYTES = 30_000
-"""Before they are parsed; the service takes 32 768."""
+"""Limit of the visible text in UTF-16 units, which is safe under either reading of the documentation."""
+_HTML_BYTES = 30_000
+"""Limit of the HTML; the service accepts 32 768."""
 ENTITIES = 90
-"""Beyond 100, those that it makes by itself among them, the service drops the rest silently."""
-_URL_LENGTH = 1000
+"""Limit of entities: the service silently drops those beyond 100, including those that it makes by itself."""
+_LONGEST_URL = 1000
 
 _WORD_JOINER = "\u2060"
-_MADE_A_LINK = re.compile(
+_AUTO_LINKED = re.compile(
     r"(?P<address>https?://\S+)"
     r"|(?P<sign>(?<![\w/<>])/(?=\w|\Z)|(?<!\w)[@#](?=\w|\Z))"
     r"|(?<=\w)(?P<dot>\.)(?=(?:md|py|rs|sh|so|cc|pl|ps|mov|zip|ml)\b)"
 )
-"""Texts that Telegram links by itself: addresses, which may stay; mentions, commands, tags, and file names that are domains."""
+"""Text that Telegram links by itself: addresses, which may stay; mentions, commands, hashtags, and file names like domains."""
 
-_STILL_LINKED = re.compile(r"(?<=\w)\.(?=[^\W\d])|://|\$[A-Za-z]|\d:\d\d|\d{12}")
-"""Texts that may become entities all the same: addresses and domains, cashtags, times, card numbers."""
-_MOST_LINKED = 12
-"""Most of them in one text; beyond, all are broken up."""
+_MAYBE_ENTITY = re.compile(r"(?<=\w)\.(?=[^\W\d])|://|\$[A-Za-z]|\d:\d\d|\d{12}")
+"""Text that may still become an entity: addresses and domains, cashtags, times, card numbers."""
+_MOST_MAYBE_ENTITIES = 12
+"""Limit of those in one text; beyond it all are broken up."""
 
 
 @dataclass(frozen=True, slots=True)
 class Markup:
-    """Well-formed HTML, the UTF-16 units of its visible text, and the entities it may make."""
+    """Well-formed HTML, with the UTF-16 units of its visible text and the number of entities that it may make."""
 
     html: str = ""
     units: int = 0
@@ -49,11 +49,11 @@ class Markup:
 
     @property
     def fits(self) -> bool:
-        """True where one message may hold it."""
+        """True where it is within the limits of one message."""
         return (
             self.units <= TEXT_UNITS
             and self.entities <= ENTITIES
-            and len(self.html.encode("utf-8", "surrogatepass")) <= HTML_BYTES
+            and len(self.html.encode("utf-8", "surrogatepass")) <= _HTML_BYTES
         )
 
 
@@ -61,13 +61,13 @@ NOTHING = Markup()
 
 
 def plain(text: str) -> Markup:
-    """The text, escaped. Mentions, commands and links that Telegram would make by itself stay text."""
-    quiet = _MADE_A_LINK.sub(_unlinked, text)
-    linked = len(_STILL_LINKED.findall(quiet))
-    if linked > _MOST_LINKED:
-        quiet = _STILL_LINKED.sub(lambda match: match[0][0] + _WORD_JOINER + match[0][1:], quiet)
-        linked = 0
-    return Markup(html.escape(quiet, quote=False), units(quiet), linked)
+    """Text from outside: escaped, and without the mentions, commands and links that Telegram would make of it."""
+    unlinked = _AUTO_LINKED.sub(_unlinked, text)
+    entities = len(_MAYBE_ENTITY.findall(unlinked))
+    if entities > _MOST_MAYBE_ENTITIES:
+        unlinked = _MAYBE_ENTITY.sub(lambda match: match[0][0] + _WORD_JOINER + match[0][1:], unlinked)
+        entities = 0
+    return Markup(html.escape(unlinked, quote=False), units(unlinked), entities)
 
 
 def _unlinked(match: re.Match[str]) -> str:
@@ -76,8 +76,8 @@ def _unlinked(match: re.Match[str]) -> str:
     return _WORD_JOINER + "." if match["dot"] else match["address"]
 
 
-def ours(text: str) -> Markup:
-    """Our own text, in which commands and links are meant."""
+def own_text(text: str) -> Markup:
+    """Our own text: escaped, and Telegram makes its commands and links active."""
     return Markup(html.escape(text, quote=False), units(text))
 
 
@@ -94,30 +94,30 @@ def code(inside: str) -> Markup:
 
 
 def block(inside: str) -> Markup:
-    """Lines to be copied."""
+    """Preformatted lines, which a tap copies."""
     return _tagged("pre", Markup(html.escape(inside, quote=False), units(inside)))
 
 
 def folded(inside: Markup) -> Markup:
-    """An expandable quotation: shows its first lines until it is opened."""
+    """An expandable quotation, of which only the first lines are shown until it is opened."""
     return _tagged("blockquote", inside, attributes=" expandable")
 
 
 def link(inside: Markup | str, url: str | None) -> Markup:
-    """The text linked where the address is plain http or https, else the text."""
+    """The text as a link; only the text where the address is not http or https, or too long."""
     address = web_link(url)
-    if not address or len(address) > _URL_LENGTH:
+    if not address or len(address) > _LONGEST_URL:
         return inside if isinstance(inside, Markup) else plain(inside)
     return _tagged("a", inside, attributes=f' href="{html.escape(address)}"')
 
 
 def pieces(parts: Pieces, *, mark: bool = True) -> Markup:
-    """The text with its matched stretches in bold."""
+    """The text, with what matched in bold."""
     return joined("", (bold(part.text) if mark and part.matched else plain(part.text) for part in parts))
 
 
 def joined(separator: str, parts: Iterable[Markup]) -> Markup:
-    """The parts that hold something, with the separator between them."""
+    """The parts that are not empty, with the separator between them."""
     whole, between = NOTHING, plain(separator)
     for part in parts:
         if part:

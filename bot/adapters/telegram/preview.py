@@ -1,4 +1,4 @@
-"""Previews of messages and polls while there is no token: for a terminal and for a browser."""
+"""Previews of messages and polls, for a terminal and a browser: the Telegram channel without a token."""
 
 import asyncio
 import html
@@ -45,7 +45,7 @@ ol {{ list-style: none; padding: 0; margin: .5rem 0; }}
 
 
 def plain_preview(content: Message | Poll, heading: str = "Telegram", width: int = _WIDTH) -> str:
-    """The message or poll for a terminal: matched words between stars, addresses below what they link."""
+    """The message or poll for a terminal: asterisks around bold words, addresses below the line that links them."""
     lines = _poll_lines(content) if isinstance(content, Poll) else _message_lines(content)
     framed = [f"│ {part}".rstrip() for line in lines for part in _wrapped(line, width - 2)]
     rows = () if isinstance(content, Poll) else _rows(content.buttons)
@@ -54,7 +54,7 @@ def plain_preview(content: Message | Poll, heading: str = "Telegram", width: int
 
 
 def html_preview(content: Message | Poll, heading: str) -> str:
-    """The message or poll as a page of its own."""
+    """The message or poll as an HTML page."""
     if isinstance(content, Poll):
         body, buttons = _poll_html(content), ""
     else:
@@ -68,7 +68,7 @@ def html_preview(content: Message | Poll, heading: str) -> str:
 
 
 def _rows(buttons: Iterable[Button]) -> list[list[Button]]:
-    """The buttons as they stand side by side."""
+    """The buttons, row by row."""
     return [list(row) for _, row in groupby(buttons, key=lambda button: button.row)]
 
 
@@ -80,7 +80,7 @@ def _message_lines(message: Message) -> list[str]:
 
 
 class _HtmlToText(HTMLParser):
-    """Parser that turns our own HTML, which is always well-formed, into the text that Telegram shows."""
+    """Parser that converts our own HTML, which is always well-formed, to the text that Telegram shows."""
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
@@ -143,7 +143,7 @@ def _poll_html(poll: Poll) -> str:
 
 
 def _wrapped(line: str, width: int) -> Iterator[str]:
-    """The line in parts of at most `width` columns; what continues stands below where it began."""
+    """The line in parts of at most `width` columns; continuation lines keep the indent."""
     indent = "▎ " if line.startswith("▎") else " " * (len(line) - len(line.lstrip()))
     part, used = "", 0
     for word in _words(line):
@@ -156,13 +156,14 @@ def _wrapped(line: str, width: int) -> Iterator[str]:
 
 
 def _words(line: str) -> Iterator[str]:
-    """Stretches that stay on one line, each with the blanks after it; wide signs stand alone."""
+    """Text that stays on one line, with the blanks after it: a word, or a single wide character."""
     word = ""
-    for sign in line:
-        if word and sign != " " and (word[-1] == " " or columns(sign) > 1 or columns(word[-1]) > 1):
+    for character in line:
+        is_break = word and (word[-1] == " " or columns(character) > 1 or columns(word[-1]) > 1)
+        if is_break and character != " ":
             yield word
             word = ""
-        word += sign
+        word += character
     yield word
 
 
@@ -182,7 +183,7 @@ class Preview:
 
     @property
     def heading(self) -> str:
-        """One line that says what it is."""
+        """One line above the preview, such as `Telegram quiz to 123`."""
         if isinstance(self.content, Message):
             what = "edited message" if self.kind == "edit" else "message"
         else:
@@ -198,7 +199,7 @@ Sink = Callable[[Preview], None]
 
 
 class PreviewFolder:
-    """Keeps each preview as a page and as a text, in one folder a chat; the same preview again replaces itself."""
+    """Writes each preview as a page and as text into a folder for each chat; an equal preview replaces its files."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -215,7 +216,7 @@ class PreviewFolder:
 
 
 class PreviewPublisher:
-    """The Telegram channel without a token: renders messages and gives them to a folder, or to `show`; sends nothing."""
+    """The Telegram channel without a token: renders messages into a folder, or for `show`, and sends nothing."""
 
     kind: ChannelKind = "telegram"
     capabilities: Capabilities = replace(TelegramPublisher.capabilities, limits=Limits(), harmless_twice=True)
@@ -224,7 +225,7 @@ class PreviewPublisher:
         self._sinks = tuple(sink for sink in (PreviewFolder(folder) if folder else None, show) if sink)
 
     async def send(self, outgoing: OutgoingMessage, begin: Begin = unrecorded) -> Receipt:
-        """The receipt of a preview, which edits and replies recognise; TryLater where it cannot be kept."""
+        """Write the preview; edits and replies recognise its receipt. Raises TryLater where it cannot be written."""
         content = quiz_poll(outgoing) if outgoing.kind == "quiz" else rendered_text(outgoing)
         preview = Preview(
             kind=outgoing.kind,
@@ -235,7 +236,7 @@ class PreviewPublisher:
             is_reply=outgoing.reply_to is not None,
         )
         await begin()
-        await self._keep(preview)
+        await self._write(preview)
         name = f"preview-{outgoing.id}"
         if isinstance(content, Poll):
             return Receipt(message=name, option_order=content.order)
@@ -244,7 +245,7 @@ class PreviewPublisher:
     async def close(self) -> None:
         """Nothing is held open."""
 
-    async def _keep(self, preview: Preview) -> None:
+    async def _write(self, preview: Preview) -> None:
         for sink in self._sinks:
             try:
                 await asyncio.to_thread(sink, preview)

@@ -1,4 +1,4 @@
-"""The Telegram channel: renders an outgoing message and hands it to the bot."""
+"""The Telegram channel: renders outgoing messages and sends them through the bot."""
 
 import asyncio
 import html
@@ -14,9 +14,9 @@ from bot.adapters.telegram.client import (
     DEFAULT_API_URL,
     BotClient,
     ChatAddress,
-    NamesNeeded,
     NothingToEdit,
     NotModified,
+    OnlyAnonymousPolls,
     SentPoll,
     TopicGone,
     beginning,
@@ -34,9 +34,9 @@ from bot.pipeline.ports.chats import ChatStore
 log = logging.getLogger(__name__)
 
 _Result = TypeVar("_Result")
-_REMEMBERED = 5_000
-_BETWEEN = timedelta(seconds=1, milliseconds=2)
-"""Pause between a preface and its poll: one chat takes one message a second."""
+_MOST_REMEMBERED = 5_000
+_PREFACE_PAUSE = timedelta(seconds=1, milliseconds=2)
+"""Pause between a preface and its poll: a chat accepts one message a second."""
 _MARGIN = timedelta(milliseconds=2)
 OVERALL = Limit(most=30, span=timedelta(seconds=1) + _MARGIN)
 PRIVATE = Limit(most=1, span=timedelta(seconds=1) + _MARGIN)
@@ -49,7 +49,7 @@ def _limit(address: str) -> Limit:
 
 
 def _bucket(address: str) -> str:
-    """The chat: its topics share one rate limit."""
+    """The chat of an address: its topics share one rate limit."""
     return address.partition("/")[0]
 
 
@@ -76,25 +76,25 @@ class TelegramPublisher:
         self._chats = chats
         self._flooded: set[str] = set()
         self._shown: OrderedDict[tuple[int | str, int], int] = OrderedDict()
-        """What the latest messages show, so that an edit that changes nothing is not asked for."""
+        """Hashes of the latest messages as shown, to skip edits that change nothing."""
 
     async def send(self, outgoing: OutgoingMessage, begin: Begin = unrecorded) -> Receipt:
-        """The message's id (and the poll's, with the order of its options), once Telegram has it; raises a DeliveryError."""
+        """Send it; the receipt has the message's id, and a poll's with the order of its options. Raises a DeliveryError."""
         try:
-            chat, astray = await self._located(parse_address(outgoing.target.address))
+            chat, astray = await self._find_topic(parse_address(outgoing.target.address))
             anonymous = outgoing.kind == "quiz" and await self._anonymous_polls(chat)
             with beginning(begin):
-                receipt = await self._sent(outgoing, chat, begin, anonymous=anonymous)
+                receipt = await self._send(outgoing, chat, begin, anonymous=anonymous)
         except TryLater as error:
-            raise self._paused(outgoing, error) from error
+            raise self._widened(outgoing, error) from error
         self._flooded.clear()
         return replace(receipt, astray=receipt.astray or astray)
 
     async def close(self) -> None:
         await self._client.close()
 
-    async def _located(self, chat: ChatAddress) -> tuple[ChatAddress, str | None]:
-        """The chat with the number of a topic that is named; of a name nobody knows yet the chat itself, and why."""
+    async def _find_topic(self, chat: ChatAddress) -> tuple[ChatAddress, str | None]:
+        """The address with the number of a topic given by name; the chat itself, and the reason, for an unknown name."""
         if chat.topic_name is None:
             return chat, None
         facts = await self._facts(chat.id)
@@ -106,21 +106,21 @@ class TelegramPublisher:
         return replace(general, topic=topic), None
 
     async def _anonymous_polls(self, chat: ChatAddress) -> bool:
-        """Whether polls there must be anonymous; KindForbidden where there may be none, by what the service says now."""
+        """Whether polls in the chat must be anonymous. Raises KindForbidden where the service still forbids polls."""
         facts = await self._facts(chat.id)
         if facts is not None and not facts.polls:
-            facts = await self._asked(chat.id)  # who forbade them may have thought better of it
+            facts = await self._fetch_facts(chat.id)  # they may be allowed again by now
         if facts is not None and not facts.polls:
             raise KindForbidden("polls are not allowed in this chat")
         return facts is not None and not facts.has_names
 
     async def _facts(self, chat: int | str) -> ChatFacts | None:
-        """The facts about the chat, asked for once; None where the service does not answer: the message finds out."""
+        """Stored facts about the chat, fetched the first time; None where the service does not give them."""
         if isinstance(chat, int) and chat > 0:
             return ChatFacts(id=chat, kind="private", messages=True, polls=True)
-        return await asyncio.to_thread(self._chats.chat_facts, chat) or await self._asked(chat)
+        return await asyncio.to_thread(self._chats.chat_facts, chat) or await self._fetch_facts(chat)
 
-    async def _asked(self, chat: int | str) -> ChatFacts | None:
+    async def _fetch_facts(self, chat: int | str) -> ChatFacts | None:
         try:
             facts = await self._client.chat_facts(chat)
         except DeliveryError as error:
@@ -129,13 +129,13 @@ class TelegramPublisher:
         await asyncio.to_thread(self._chats.keep_chat_facts, chat, facts)
         return facts
 
-    async def _forget(self, chat: ChatAddress) -> None:
-        """Let the service be asked again about a chat of which it told something else."""
+    async def _forget_facts(self, chat: ChatAddress) -> None:
+        """Drop facts about the chat that turned out to be wrong, so that they are fetched again."""
         facts = await asyncio.to_thread(self._chats.chat_facts, chat.id)
         if facts is not None:
             await asyncio.to_thread(self._chats.forget_chat_facts, facts.id)
 
-    async def _sent(
+    async def _send(
         self, outgoing: OutgoingMessage, chat: ChatAddress, begin: Begin, *, anonymous: bool
     ) -> Receipt:
         match outgoing.kind:
@@ -147,17 +147,17 @@ class TelegramPublisher:
                 self._remember(chat, sent, message)
                 return Receipt(message=str(sent), papers_shown=message.papers_shown, astray=astray)
             case "quiz":
-                return await self._ask(outgoing, chat, anonymous=anonymous)
+                return await self._send_quiz(outgoing, chat, anonymous=anonymous)
             case "edit":
                 return await self._edit(outgoing, chat, begin)
 
-    async def _ask(self, outgoing: OutgoingMessage, chat: ChatAddress, *, anonymous: bool) -> Receipt:
+    async def _send_quiz(self, outgoing: OutgoingMessage, chat: ChatAddress, *, anonymous: bool) -> Receipt:
         poll = quiz_poll(outgoing)
         reply_to = _message_id(outgoing.reply_to)
         if poll.preface is None:
             sent, astray = await self._send_poll(chat, poll, reply_to, anonymous=anonymous)
         else:
-            sent, astray = await self._ask_with_preface(
+            sent, astray = await self._send_with_preface(
                 chat, poll, poll.preface, reply_to, anonymous=anonymous
             )
         return Receipt(
@@ -168,19 +168,19 @@ class TelegramPublisher:
             astray=astray,
         )
 
-    async def _ask_with_preface(
+    async def _send_with_preface(
         self, chat: ChatAddress, poll: Poll, preface: str, reply_to: int | None, *, anonymous: bool
     ) -> tuple[SentPoll, str | None]:
-        """Send the poll as a reply to a message with the texts it has no room for.
+        """Send the poll as a reply to a message with the texts that a poll has no room for.
 
-        The quiz is sent once both are. Where the poll certainly did not go out, the message is taken back, so
-        that a second try does not repeat it; where the outcome is unknown, both stay and the quiz is uncertain.
+        Where the poll certainly was not sent, the message is deleted, so that a second try does not repeat it; where the
+        outcome is unknown, the message stays and the quiz is uncertain.
         """
         text = Message(html=html.escape(preface, quote=False))
         before, _ = await self._in_topic(
             chat, lambda address: self._client.send(address, text, reply_to=reply_to, silent=True)
         )
-        await asyncio.sleep(_BETWEEN.total_seconds())
+        await asyncio.sleep(_PREFACE_PAUSE.total_seconds())
         try:
             return await self._send_poll(chat, poll, before, anonymous=anonymous)
         except NotSent:
@@ -191,14 +191,14 @@ class TelegramPublisher:
     async def _send_poll(
         self, chat: ChatAddress, poll: Poll, reply_to: int | None, *, anonymous: bool
     ) -> tuple[SentPoll, str | None]:
-        """Send the poll with named voters where the chat allows it (channels do not): only then can scores be kept."""
+        """Send the poll, with named voters where the chat allows it (channels do not), since scores need them."""
         try:
             return await self._in_topic(
                 chat,
                 lambda address: self._client.send_poll(address, poll, anonymous=anonymous, reply_to=reply_to),
             )
-        except (KindForbidden, NamesNeeded) as error:  # the service told something else before, or nothing
-            await self._forget(chat)
+        except (KindForbidden, OnlyAnonymousPolls) as error:  # the stored facts are wrong or missing
+            await self._forget_facts(chat)
             if anonymous or isinstance(error, KindForbidden):
                 raise
         return await self._send_poll(chat, poll, reply_to, anonymous=True)
@@ -209,12 +209,12 @@ class TelegramPublisher:
             raise Refused(f"{outgoing.id}: there is no message to edit")
         message = rendered_text(outgoing)
         if self._shown.get((chat.id, message_id)) == hash(message):
-            await begin()  # nothing goes out, and it is settled like what did
+            await begin()  # nothing is sent, but it is settled as if it were
             return outgoing.replaces
         try:
             await self._client.edit(chat, message_id, message)
         except (NotModified, NothingToEdit):
-            pass  # it is as it should be, or its reader deleted it: nothing is left to do
+            pass  # it has that text already, or was deleted: nothing is left to do
         except OutcomeUnknown as error:
             raise TryLater(f"editing again does no harm: {error}") from error
         self._remember(chat, message_id, message)
@@ -222,13 +222,13 @@ class TelegramPublisher:
 
     def _remember(self, chat: ChatAddress, message_id: int, message: Message) -> None:
         self._shown[chat.id, message_id] = hash(message)
-        while len(self._shown) > _REMEMBERED:
+        while len(self._shown) > _MOST_REMEMBERED:
             self._shown.popitem(last=False)
 
     async def _in_topic(
         self, chat: ChatAddress, send: Callable[[ChatAddress], Awaitable[_Result]]
     ) -> tuple[_Result, str | None]:
-        """Send to the topic, or where that is gone to the chat itself; gives the result, and why it went astray."""
+        """Send to the topic, or to the chat itself where the topic is gone; gives the result, and then the reason."""
         try:
             return await send(chat), None
         except TopicGone as error:
@@ -238,8 +238,8 @@ class TelegramPublisher:
         log.warning("telegram.topic_gone", extra={"chat": chat.id, "topic": chat.topic, "error": reason})
         return await send(replace(chat, topic=None)), reason
 
-    def _paused(self, outgoing: OutgoingMessage, error: TryLater) -> TryLater:
-        """The error, for the whole channel once a second chat has to wait with no success in between."""
+    def _widened(self, outgoing: OutgoingMessage, error: TryLater) -> TryLater:
+        """The error, made one of the whole channel when a second chat has to wait with no success in between."""
         if error.wait is None or error.scope == "channel":
             return error
         self._flooded.add(outgoing.target.key)
@@ -258,14 +258,14 @@ def rendered_text(outgoing: OutgoingMessage) -> Message:
 
 
 def _message_id(receipt: Receipt | None) -> int | None:
-    """The id to reply to or edit; None for what was only a preview."""
+    """The id to reply to or edit; None for a preview."""
     return int(receipt.message) if receipt is not None and receipt.message.isdecimal() else None
 
 
 def quiz_poll(outgoing: OutgoingMessage) -> Poll:
     """The question as a poll within the service's limits; Refused where it cannot be asked.
 
-    The order of the options depends on the question, the target and the repeat alone: a second try asks the same.
+    The order of the options depends only on the question, the target and the repeat, so a second try sends the same poll.
     """
     if outgoing.question is None:
         raise Refused(f"{outgoing.id}: a quiz without a question")

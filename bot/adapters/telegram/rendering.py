@@ -1,4 +1,4 @@
-"""Messages: alerts, alarms and lists of papers in Telegram's markup, with their buttons."""
+"""Rendering: alerts, alarms and lists of papers as messages in Telegram's markup, with buttons."""
 
 import re
 from collections import Counter
@@ -32,37 +32,36 @@ _CALLBACK_BYTES = 64
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Button:
-    """A button that tells us `data` when pressed, 1 to 64 bytes."""
+    """A button that sends us `data` (1 to 64 bytes) when it is pressed."""
 
     text: str
     data: str
     row: int = 0
-    """Buttons of one row stand side by side."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Message:
-    """A text in Telegram's HTML, within all limits, and its buttons."""
+    """Text in Telegram's HTML, within all limits, and its buttons."""
 
     html: str
     buttons: tuple[Button, ...] = ()
     asks: str | None = None
-    """What the person is asked to write in reply, shown in the empty field."""
+    """Placeholder of the reply field, where the message asks for a reply."""
     papers_shown: int | None = None
-    """How many of an alert's papers it shows, from the first on; None: all."""
+    """Number of an alert's papers shown, from the first on; None: all."""
 
 
 _AUTHORS, _SHORT_AUTHORS = 6, 3
 _MATCHES, _WHY = 6, 700
 _MARKS = 12
-"""Matched words in bold in one text at most: entities are counted, and more only shout."""
+"""Most matched words in bold in one text: entities are limited, and more would only shout."""
 _POINT_LENGTHS = (900, 600, 450, 300, 200, 120)
 _SHORT_POINT_LENGTHS = (300, 200, 140, 100)
 _SOURCES = 2
 
 
 class ShownItem:
-    """A paper with its reasons, about to be shown in one language on some day."""
+    """Renderer of one paper with its reasons, in one language; `today` decides whether dates need a year."""
 
     def __init__(self, item: Item, words: Wording, today: date | None = None) -> None:
         self.card = card_of(item, language=words.language)
@@ -71,7 +70,7 @@ class ShownItem:
         self._updated = [words.gains[gain] for gain in sorted(item.updated) if gain in words.gains]
 
     def whole(self, room: int) -> Markup:
-        """The paper as a message of its own, in at most `room` units, not below 3000: the points give way first."""
+        """The paper as a whole message of at most `room` units (at least 3000): the points are shortened first."""
         card = self.card
         head = joined("\n", (self.title(), _marked(card.author_line(_AUTHORS)), self._news()))
         above = joined("\n\n", (head, _marked(card.gist)))
@@ -84,7 +83,7 @@ class ShownItem:
         return joined("\n\n", (above, below))
 
     def short(self, number: int, *, dated: bool, named: bool = True, points: int = 0) -> Markup:
-        """The paper as an entry of a list; `named`: with the subscriptions, `points`: with its points so long each."""
+        """The paper as an entry of a list; `named` adds its subscriptions, `points` its points, cut to that length."""
         card = self.card
         title = joined(" ", (plain(f"{number}.") + plain(" ") + self.title(), plain(self.marks())))
         authors = card.author_line(_SHORT_AUTHORS)
@@ -103,12 +102,12 @@ class ShownItem:
         return link(_marked(self.card.title), self.card.links.best)
 
     def marks(self) -> str:
-        """◆ and the number of sources where several brought it, ❔ where there is a quiz."""
+        """◆ with the number of sources where there are several, ❔ where there is a quiz."""
         several = f"◆{self.card.source_count}" if self.card.source_count > 1 else ""
         return " ".join(filter(None, (several, "❔" if self.card.questions else "")))
 
     def provenance(self) -> Markup:
-        """The day, the sources that named the paper, and how many questions there are on it."""
+        """The date, the sources, and the number of quiz questions."""
         quiz = (self._words.quiz(self.card.questions),) if self.card.questions else ()
         return provenance(self.card.date, self.card.sources, self._words, today=self._today, more=quiz)
 
@@ -136,7 +135,7 @@ class ShownItem:
     def _points(self, limit: int, *, mark: bool) -> Iterator[Markup]:
         for point in self.card.points:
             if not mark and point.role == "gist" and self.card.gist:
-                continue  # an entry of a list tells it above
+                continue  # an entry of a list shows it above
             label = bold(f"{point.label}{self._words.colon.rstrip()}") if point.label else NOTHING
             yield joined(" ", (label, _marked(cut_pieces(point.text, limit), mark=mark)))
 
@@ -149,7 +148,7 @@ def provenance(
     today: date | None = None,
     more: Iterable[str] = (),
 ) -> Markup:
-    """The day and the names of the sources, small; the year only where it is not this one."""
+    """The date and the names of the sources in italics; the year only where it is not the current one."""
     named = " + ".join(list(dict.fromkeys(sources))[:_SOURCES])
     parts = (words.short_day(day, today) if day else "", named, *more)
     return italic(" · ".join(filter(None, parts)))
@@ -163,7 +162,7 @@ def _marked(parts: Pieces, *, mark: bool = True) -> Markup:
 
 
 def _match(match: CardMatch, *, named: bool, visible: bool, colon: str) -> Markup:
-    """The subscription, and where nothing else on the card shows it the words that matched."""
+    """The subscription, with the words that matched where nothing else in the message shows them (`visible`)."""
     excerpt = NOTHING
     if not visible and match.excerpt:
         excerpt = plain("“") + _marked(match.excerpt) + plain("”")
@@ -173,19 +172,20 @@ def _match(match: CardMatch, *, named: bool, visible: bool, colon: str) -> Marku
 
 
 _MOST_ENTRIES = 24
-"""Entries of a page at most: each has a button, and Telegram takes eight in a row."""
-_IN_A_ROW = 8
-_BEST = 10
-"""Entries of the first page of what came while somebody was away."""
+"""Most entries of a page: three rows of buttons."""
+_BUTTONS_IN_ROW = 8
+"""Telegram's limit."""
+_BEST_WHILE_AWAY = 10
+"""Most entries of the first page after a long absence."""
 _COUNTS = 4
 _ALARM_LINE = 400
 
 
 def render_alert(outgoing: OutgoingMessage, start: int = 0) -> Message | None:
-    """The message's papers from number `start` on, as many as one message takes; None where there are none.
+    """The message's papers from index `start` on, as many as fit in one message; None where there are none.
 
-    A single paper is shown in full. What does not fit, and what the daily limit kept out, is behind the button
-    "+N more", which opens the page that begins where this one ends.
+    A single paper is shown in full. What does not fit or is over the daily limit is behind the button "+N more", which
+    opens the page that begins where this one ends.
     """
     items = outgoing.items
     if not 0 <= start < len(items):
@@ -214,7 +214,7 @@ def render_alert(outgoing: OutgoingMessage, start: int = 0) -> Message | None:
 
 
 def render_card(outgoing: OutgoingMessage, index: int) -> Message | None:
-    """The paper with that index in full, with a way back to its page; None where there is none."""
+    """The paper with that index in full, with a button back to its page; None where there is none."""
     if not 0 <= index < len(outgoing.items):
         return None
     words = wording(outgoing.language)
@@ -228,7 +228,7 @@ def render_card(outgoing: OutgoingMessage, index: int) -> Message | None:
 
 
 def alert_buttons(outgoing: OutgoingMessage, index: int) -> Iterator[Button]:
-    """Save · More like this · Not for me, and Quiz me where there are questions."""
+    """The buttons below a paper: Save, More like this, Not for me, and Quiz me where there are questions."""
     words = wording(outgoing.language)
     names = [("save", 0), ("like", 0), ("not", 1)]
     if outgoing.items[index].paper.edition(outgoing.language).quiz:
@@ -240,7 +240,7 @@ def alert_buttons(outgoing: OutgoingMessage, index: int) -> Iterator[Button]:
 def alert_button(
     text: str, name: str, outgoing: OutgoingMessage, number: int, *, row: int = 0
 ) -> tuple[Button, ...]:
-    """A button that names the message and one of its papers; none where the message's id leaves it no room."""
+    """A button for one paper of the message; none where its data would be too long with the message's id."""
     data = f"{name}:{outgoing.id}:{number}"
     fits = _PRESS.fullmatch(data) and len(data.encode()) <= _CALLBACK_BYTES
     return (Button(text=text, data=data, row=row),) if fits else ()
@@ -260,7 +260,9 @@ def _single(outgoing: OutgoingMessage, words: Wording) -> Message:
 def _number_buttons(outgoing: OutgoingMessage, start: int, end: int) -> Iterator[Button]:
     """A button for each entry, which opens its card."""
     for index in range(start, end):
-        yield from alert_button(str(index + 1), "open", outgoing, index, row=(index - start) // _IN_A_ROW)
+        yield from alert_button(
+            str(index + 1), "open", outgoing, index, row=(index - start) // _BUTTONS_IN_ROW
+        )
 
 
 def _today(outgoing: OutgoingMessage) -> date:
@@ -268,7 +270,7 @@ def _today(outgoing: OutgoingMessage) -> date:
 
 
 def render_alarm(alarm: AlarmText) -> Message:
-    """The alarm's subject in bold, then its paragraphs; the last ones are left out where there is no room."""
+    """The alarm's subject in bold, then its paragraphs, as many as fit."""
     whole = bold(one_line(alarm.subject, _ALARM_LINE))
     for paragraph in alarm.body.split("\n\n"):
         lines = plain("\n".join(one_line(line, _ALARM_LINE) for line in paragraph.splitlines()))
@@ -280,7 +282,7 @@ def render_alarm(alarm: AlarmText) -> Message:
 
 
 def render_list(heading: str, items: tuple[Item, ...], language: str, *, first: int = 1) -> Message:
-    """As many of the papers as one message takes below a heading of our own, numbered from `first` on."""
+    """As many of the papers as fit below the heading, numbered from `first` on."""
     words = wording(language)
     entries = [ShownItem(item, words).short(number, dated=True) for number, item in enumerate(items, first)]
     while not (whole := joined("\n\n", (bold(heading), *entries))).fits:
@@ -295,12 +297,12 @@ class _Page:
 
 
 def _page(outgoing: OutgoingMessage, start: int, words: Wording) -> _Page:
-    """The longest page that fits, at least one paper always does; then with the points, as long as they fit."""
+    """The page with the most papers that fits, at least one; then with the longest points that fit."""
     items = outgoing.items
     within = len(items) - outgoing.limited
     last = within if start < within else len(items)
     away = start == 0 and outgoing.occasion is not None and outgoing.occasion.away_days
-    most = _BEST if away else _MOST_ENTRIES
+    most = _BEST_WHILE_AWAY if away else _MOST_ENTRIES
     candidates = [ShownItem(item, words, _today(outgoing)) for item in items[start : min(start + most, last)]]
     names = {match.subscription for entry in candidates for match in entry.card.matches}
     one_day = len({item.paper.date for item in items}) == 1
@@ -349,7 +351,7 @@ def _heading(outgoing: OutgoingMessage, start: int, end: int, words: Wording) ->
 
 
 def _counts(items: Iterable[Item]) -> str:
-    """The subscriptions that brought the papers, with how many where there are several."""
+    """The subscriptions of the papers, with the number of papers of each where there are several."""
     counts = Counter(one_line(reason.subscription, 40) for item in items for reason in item.reasons)
     if len(counts) == 1:
         return next(iter(counts))

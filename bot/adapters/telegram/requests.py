@@ -1,4 +1,4 @@
-"""Requests: what a person asked of the bot, everything that an answer may use, and the actions that answers are made of."""
+"""Requests: a command, button or text with everything that its answer may use, and the actions that answers consist of."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -8,7 +8,7 @@ from hashlib import sha256
 from typing import Literal
 
 from bot.adapters.telegram.client import ChatAddress, InlineResult
-from bot.adapters.telegram.markup import Markup, block, joined, ours, plain
+from bot.adapters.telegram.markup import Markup, block, joined, own_text, plain
 from bot.adapters.telegram.rendering import Button, Message
 from bot.adapters.telegram.texts import text
 from bot.adapters.telegram.updates import NOBODY, Author, Chat
@@ -29,7 +29,7 @@ from bot.pipeline.preferences import ChoiceRefused, Preferences
 from bot.pipeline.quizzes import QuizScheduler, QuizStats
 from bot.pipeline.subscribers import SubscriberRegistry
 
-# --- actions, which the chat service performs in order
+# --- actions, performed in order by the chat service
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,7 +43,7 @@ class Say:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Edit:
-    """A message of ours to replace."""
+    """Replaces a message of the bot."""
 
     chat: ChatAddress
     number: int
@@ -62,7 +62,7 @@ class SendFile:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Acknowledge:
-    """Ends the waiting sign of a pressed button, with a short note where there is something to say."""
+    """Stops the progress indicator of a pressed button, with an optional short note."""
 
     callback: str
     note: str | None = None
@@ -70,7 +70,7 @@ class Acknowledge:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DropButtons:
-    """Takes the buttons from a message of ours."""
+    """Removes the buttons of a message of the bot."""
 
     chat: ChatAddress
     message: int
@@ -78,7 +78,7 @@ class DropButtons:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Deliver:
-    """Wakes the delivery: something may go out now."""
+    """Wakes the sender: deliveries may be due now."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -97,9 +97,9 @@ Actions = tuple[Action, ...]
 
 
 class ChatDeliveries:
-    """Deliveries to a chat: its subscribers, its stop and resume, its newest papers, a message once more.
+    """Deliveries to a chat: its subscribers, stopping and resuming, its newest papers, and sent messages.
 
-    `addresses` name the chat as `Channel.address` may, the most exact first.
+    `addresses` are those by which `Channel.address` may name the chat, the most specific first.
     """
 
     def __init__(
@@ -120,7 +120,7 @@ class ChatDeliveries:
         return tuple({subscriber.id: subscriber for subscriber, _ in at_chat}.values())
 
     def latest(self, addresses: Sequence[str], limit: int, start: int = 0) -> tuple[Item, ...]:
-        """The papers that matched for this chat, newest first, from number `start` on; of a chat without subscriber of all."""
+        """The papers that matched for this chat, newest first, from index `start` on; all papers without a subscriber."""
         subscriber = next(iter(self.subscribers(addresses)), None)
         if subscriber is None:
             return items_of([stored.paper for stored in self._papers.newest(limit, start)])
@@ -133,20 +133,20 @@ class ChatDeliveries:
         )
 
     def is_stopped(self, addresses: Sequence[str]) -> bool:
-        """True where the chat itself said stop."""
+        """True where somebody stopped deliveries in the chat itself."""
         targets = {self._target(address) for address in addresses}
         return STOPPED in self._deliveries.suspended(targets).values()
 
     def stop(self, addresses: Sequence[str], now: datetime) -> bool:
-        """Suspend the chat until it says start again; False where it was unknown or stopped already."""
+        """Suspend the chat until it is started again; False where it was unknown or stopped already."""
         targets = {channel.target for _, channel in self._registry.at_chat(addresses, self._deliveries)}
         suspended = [self._deliveries.suspend(target, STOPPED, now) for target in sorted(targets)]
         return any(suspended)
 
     def resume(self, addresses: Sequence[str], now: datetime) -> bool:
-        """Lift the chat's suspension, and those of its topics that errors caused; False where there was none.
+        """Lift the chat's suspension, and those of its topics that were caused by errors; False where there was none.
 
-        Topics that a person stopped must be resumed in the topic.
+        A topic that a person stopped has to be resumed in the topic.
         """
         targets = [self._target(address) for address in addresses]
         targets += [target for address in addresses for target in self._failed_topics(address)]
@@ -154,7 +154,7 @@ class ChatDeliveries:
         return any(revived)
 
     def message(self, message_id: str, addresses: Sequence[str]) -> OutgoingMessage | None:
-        """The alert of that id as it would be sent now, if it went to this chat; None otherwise."""
+        """The alert with that id as it would be sent now; None where it was not sent to this chat."""
         sent = self._deliveries.rows_of(message_id)
         if sent is None:
             return None
@@ -165,7 +165,7 @@ class ChatDeliveries:
         return self._builder.shown_again(claim, subscriber) if subscriber else None
 
     def move(self, chat: int, moved_to: int) -> bool:
-        """Let what goes to a group, or to a topic of it, go to the supergroup that it became."""
+        """Redirect deliveries to a group and its topics to the supergroup that it became; False where there are none."""
         addresses = {
             channel.address
             for subscriber in self._registry.subscribers.values()
@@ -179,7 +179,7 @@ class ChatDeliveries:
         return any(moved)
 
     def _failed_topics(self, address: str) -> Iterator[str]:
-        """Targets of the chat's topics that are suspended because of errors."""
+        """Targets of the chat's topics that were suspended because of errors."""
         channels = (
             channel for subscriber in self._registry.subscribers.values() for channel in subscriber.channels
         )
@@ -203,21 +203,21 @@ class ChatDeliveries:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ChatSite:
-    """The part of the settings that answers tell of."""
+    """The settings and functions of the installation that answers need."""
 
     title: str = "Paperboy"
     feed_address: Callable[[str], str] | None = None
     """The address of a subscriber's feed; None without a web server."""
     renew_feed: Callable[[str], object] = lambda _: None
     is_open: bool = False
-    """Everybody may subscribe; else the operators are asked."""
+    """Everybody may subscribe; otherwise the operators are asked."""
     operators: tuple[int, ...] = ()
     status: Callable[[datetime], "Status"] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Status:
-    """Counts of the state, and the open incidents, for an operator."""
+    """Counts of the state and the open incidents, for an operator."""
 
     papers: int
     subscribers: int
@@ -230,7 +230,7 @@ class Status:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Services:
-    """Everything that answers ask and change. What they change can be done twice without harm, but for /quiz."""
+    """Everything that answers read and change. All changes but those of /quiz are idempotent."""
 
     deliveries: ChatDeliveries
     scheduler: QuizScheduler
@@ -243,23 +243,23 @@ class Services:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Request:
-    """A command, a pressed button or a text, and what its answer may use."""
+    """A command, a pressed button or a text, with everything that its answer may use."""
 
     services: Services
     now: datetime
     chat: Chat
     message: int
-    """The message that asks, or whose button was pressed."""
+    """The number of the message that asks, or whose button was pressed."""
     subscriber: str
-    """The id of the chat's subscriber; where nobody is subscribed the one that it would get."""
+    """The id of the chat's subscriber; the one that it would get where nobody is subscribed."""
     language: str = "en"
     author: Author = NOBODY
     speaks_as_chat: bool = False
     may_change: bool = True
-    """The chat is private, or an administrator asks."""
+    """True in private chats and for administrators."""
     arguments: str = ""
     callback: str | None = None
-    """The pressed button's query; None for a message."""
+    """The id of a pressed button's query; None for a message."""
 
     @property
     def preferences(self) -> Preferences:
@@ -271,7 +271,7 @@ class Request:
 
     @property
     def address(self) -> str:
-        """The address of the chat, with its topic, by which proposals and questions are kept."""
+        """The address of the chat, with its topic, under which proposals and questions are stored."""
         return self.chat.addresses[0]
 
     @property
@@ -280,7 +280,7 @@ class Request:
         return self.channel_at(self.chat)
 
     def channel_at(self, chat: Chat) -> ChosenChannel:
-        """A chat as a channel, by the address that a subscriber of it has already, else by its number."""
+        """A chat as a channel, by the address that its subscriber uses already, else by its number."""
         here = (
             channel.address
             for subscriber in self.services.deliveries.subscribers(chat.addresses)
@@ -291,17 +291,17 @@ class Request:
 
     @property
     def topics(self) -> Mapping[int, str]:
-        """The names of the chat's topics, as far as they were seen."""
+        """The names of the chat's topics by number, as far as they were seen."""
         return self.services.chats.topics(self.chat.id)
 
     @property
     def only(self) -> tuple[str, ...]:
-        """Targets that a subscription made here is limited to: in groups this very place."""
+        """Targets that a subscription made here is limited to: in groups this chat or topic."""
         return () if self.chat.is_private else (self.channel.target,)
 
     @property
     def owner(self) -> str | None:
-        """The owner of the papers that the author saves; None for the voice of a whole chat."""
+        """The owner of the papers that the author saves; None where a chat itself posts."""
         return None if self.author.id is None else f"telegram:{self.author.id}"
 
     @property
@@ -314,7 +314,7 @@ class Request:
         return text(key, self.language, **values)
 
     def voter(self) -> int | None:
-        """The person who asks, kept as a member of the group; None for the voice of a whole chat."""
+        """The person who asks, recorded as a member of the group; None where a chat itself posts."""
         if self.author.id is None:
             return None
         if not self.chat.is_private:
@@ -322,12 +322,12 @@ class Request:
         return self.author.id
 
     def say(self, message: Message) -> Actions:
-        """Answer with a message of its own."""
+        """Answer with a new message."""
         reply_to = None if self.chat.is_private else self.message
         return (*self.acknowledge(), Say(chat=self.chat.reply_address, message=message, reply_to=reply_to))
 
     def show(self, message: Message) -> Actions:
-        """Answer in the message whose button was pressed; a message of its own where none was."""
+        """Answer by replacing the message whose button was pressed; with a new message where none was."""
         if self.callback is None:
             return self.say(message)
         return (
@@ -336,13 +336,13 @@ class Request:
         )
 
     def tell(self, key: str, **values: object) -> Actions:
-        """Answer with one of our texts: as a note where a button was pressed."""
+        """Answer with one of our texts: as a note where a button was pressed, else as a new message."""
         if self.callback is not None:
             return self.acknowledge(self.t(key, **values))
-        return self.say(said(self.t(key, **values)))
+        return self.say(own_message(self.t(key, **values)))
 
     def acknowledge(self, note: str | None = None) -> Actions:
-        """End the waiting sign of a pressed button."""
+        """Stop the progress indicator of a pressed button; nothing for a message."""
         if self.callback is None:
             return ()
         return (Acknowledge(callback=self.callback, note=note and cut(note, _NOTE)),)
@@ -356,7 +356,7 @@ class Request:
         )
 
     def refuse(self, refusal: ChoiceRefused) -> Actions:
-        """Answer that something may not or cannot be set."""
+        """Answer that a choice was refused, and why."""
         key = _REFUSALS.get(refusal.why, refusal.why)
         answer = self.t(key, **refusal.values)
         if near := refusal.values.get("near"):
@@ -365,40 +365,40 @@ class Request:
             answer += " " + self.t("zone.like")
         if self.callback is not None:
             return self.acknowledge(answer)
-        return self.say(message(ours(answer)))
+        return self.say(message(own_text(answer)))
 
     def wrong_query(self, query: str, error: QuerySyntaxError) -> Actions:
-        """Answer that a query cannot be read, with a caret below the place."""
+        """Answer that a query cannot be parsed, with a caret below the error."""
         return self.say(
             message(
-                ours(self.t("query.wrong", why=one_line(fault_text(error, self.language), _WHY))),
-                block(caret(query, error.position, _WINDOW)),
+                own_text(self.t("query.wrong", why=one_line(fault_text(error, self.language), _REASON))),
+                block(caret(query, error.position, _CARET_WIDTH)),
             )
         )
 
 
 _REFUSALS = {"unknown": "gone"}
-_NOTE, _WHY = 190, 160
-_WINDOW = 34
-"""Characters of a query shown around a fault: a caret must stand below its place on a telephone, too."""
+_NOTE, _REASON = 190, 160
+_CARET_WIDTH = 34
+"""Characters of a query shown around an error, few enough for one line on a phone."""
 
 
 def chat_channel(address: str) -> ChosenChannel:
-    """A chat as a channel of somebody new: its questions come when they are asked for."""
+    """A chat as the channel of a new subscriber: questions come on request."""
     return ChosenChannel(kind="telegram", address=address, quizzes="on_request")
 
 
 def message(*parts: Markup, rows: Sequence[Sequence[Button]] = (), asks: str | None = None) -> Message:
-    """A message of these paragraphs with rows of buttons; what does not fit one message is left out at the end."""
+    """A message of these paragraphs with rows of buttons; the last paragraphs are left out where they do not fit."""
     paragraphs = list(parts)
     while len(paragraphs) > 1 and not joined("\n\n", paragraphs).fits:
         del paragraphs[-1]
     return Message(html=joined("\n\n", paragraphs).html, buttons=keyboard(rows), asks=asks)
 
 
-def said(words: str) -> Message:
-    """A message of our own words, in which commands are links."""
-    return message(ours(words))
+def own_message(text: str) -> Message:
+    """A message of our own text, in which commands are active."""
+    return message(own_text(text))
 
 
 def keyboard(rows: Sequence[Sequence[Button]]) -> tuple[Button, ...]:
@@ -407,46 +407,46 @@ def keyboard(rows: Sequence[Sequence[Button]]) -> tuple[Button, ...]:
 
 
 def line(*parts: Markup | str) -> Markup:
-    """The parts on one line; text from outside is escaped."""
+    """The parts on one line; strings are text from outside and are escaped."""
     return joined("", (plain(part) if isinstance(part, str) else part for part in parts))
 
 
-def shortened(written: str, limit: int) -> str:
-    """A text from outside, on one line and cut."""
-    return cut(one_line(written), limit)
+def shortened(outside_text: str, limit: int) -> str:
+    """Text from outside on one line, cut to the limit."""
+    return cut(one_line(outside_text), limit)
 
 
 # --- callback data, 64 bytes at most
 
-_KEY_SIGNS = 12
+_KEY_LENGTH = 12
 
 
-def key_of(name: str) -> str:
-    """A short name for a long one: found again among what the chat has, whatever a button says."""
-    return sha256(name.casefold().encode("utf-8", "replace")).hexdigest()[:_KEY_SIGNS]
+def short_key(name: str) -> str:
+    """Hash of a name for callback data; it is looked up among the names that the chat has."""
+    return sha256(name.casefold().encode("utf-8", "replace")).hexdigest()[:_KEY_LENGTH]
 
 
 def item_of(request: Request, message_id: str, number: str) -> Item | None:
-    """A paper of a message that went to this chat; None for any other: anybody may have made the button."""
+    """A paper of a message that was sent to this chat; None for any other, since callback data can be forged."""
     outgoing = request.services.deliveries.message(message_id, request.addresses)
-    index = number_in(number)
+    index = parse_number(number)
     if outgoing is None or index is None or index >= len(outgoing.items):
         return None
     return outgoing.items[index]
 
 
-def number_in(written: str) -> int | None:
-    """The number in a part of a button's data; None for anything else, or one that counts nothing of ours."""
-    return int(written) if _NUMBER.fullmatch(written) else None
+def parse_number(text: str) -> int | None:
+    """The number in a part of callback data; None for anything else, or too many digits."""
+    return int(text) if _NUMBER.fullmatch(text) else None
 
 
 _NUMBER = re.compile(r"\d{1,12}", re.ASCII)
 
 
 def items_of(papers: Sequence[Paper]) -> tuple[Item, ...]:
-    """Papers as a list shows them, without reasons."""
+    """Papers as items without reasons."""
     return tuple(Item(paper=paper) for paper in papers)
 
 
 Who = Literal["everyone", "administrators"]
-"""Who may do something in a group; in private chats a person may do everything."""
+"""Who may do something in a group; in private chats everything is allowed."""

@@ -1,14 +1,16 @@
-"""Settings in the chat: start and stop, digest times, quiet hours, time zone, language, snooze and the private feed."""
+"""Settings in the chat: start and stop, digest times, quizzes, quiet hours, time zone, language, snooze, the private
+feed, and deleting everything.
+"""
 
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from bot.adapters.telegram.markup import bold, code, joined, ours, plain
+from bot.adapters.telegram.markup import bold, code, joined, own_text, plain
 from bot.adapters.telegram.rendering import Button, Message
-from bot.adapters.telegram.requests import Actions, Deliver, Request, line, message, said, shortened
-from bot.adapters.telegram.subscribing import follow_link
+from bot.adapters.telegram.requests import Actions, Deliver, Request, line, message, own_message, shortened
+from bot.adapters.telegram.subscriptions import follow_link
 from bot.domain.channels import FEED
 from bot.domain.preferences import OFF, ChosenChannel
 from bot.domain.schedule import WEEKDAYS, Immediately, QuietHours, Schedule, parse_schedule, schedule_text
@@ -41,7 +43,7 @@ _WAKES_AT = time(8)
 
 
 def start(request: Request) -> Actions:
-    """Let deliveries go on, or say hello; with a link's payload offer what it says."""
+    """Resume deliveries, or say hello; with the payload of a link offer its query."""
     resumed = request.services.deliveries.resume(request.addresses, request.now)
     if request.arguments:
         return follow_link(request)
@@ -54,19 +56,19 @@ def greet(request: Request) -> Actions:
 
 
 def start_text(request: Request, *, resumed: bool) -> Message:
-    """Hello: what comes here, or how to begin."""
+    """The greeting: what the chat is subscribed to, or how to begin."""
     listed = request.preferences.listed(request.subscriber)
     if not listed:
         return message(
             line(bold(request.t("hello")), " " + request.t("about")),
-            ours(request.t("begin")),
-            ours(request.t("begin.search")),
+            own_text(request.t("begin")),
+            own_text(request.t("begin.search")),
         )
-    names = shortened(request.t("comma").join(each.name for each in listed), _NAMES)
+    names = shortened(request.t("comma").join(subscription.name for subscription in listed), _NAMES)
     return message(
         plain(request.t("welcome back") if resumed else ""),
         line(request.t("subscribed"), bold(names)),
-        ours(request.t("subscribed.rest")),
+        own_text(request.t("subscribed.rest")),
     )
 
 
@@ -76,7 +78,7 @@ def stop(request: Request) -> Actions:
     return request.tell("stopped" if stopped else "stopped.already")
 
 
-# --- when
+# --- delivery times and quizzes
 
 
 def digest(request: Request) -> Actions:
@@ -92,22 +94,22 @@ def digest(request: Request) -> Actions:
 
 
 def set_digest(request: Request, wanted: str) -> Actions:
-    """Set when papers come: a time, the name of a button, or whether a weekly look back comes."""
+    """Set a delivery time, by name or as written, or turn the weekly look back on or off."""
     name = request.subscriber
     if wanted in ("weekly", "weekly on", "weekly off"):
         weekly = wanted != "weekly off"
         request.preferences.set_weekly(name, request.now, weekly=weekly)
-        return request.show(said(request.t(f"digest.weekly {'on' if weekly else 'off'}")))
+        return request.show(own_message(request.t(f"digest.weekly {'on' if weekly else 'off'}")))
     try:
         times = request.preferences.set_delivery(name, _TIMES.get(wanted, _written_time(wanted)), request.now)
     except ChoiceRefused as refused:
         return request.refuse(refused)
     when = _when(request, parse_schedule(times))
-    return (*request.show(said(request.t("digest.set", when=when))), Deliver())
+    return (*request.show(own_message(request.t("digest.set", when=when))), Deliver())
 
 
 def _written_time(wanted: str) -> str:
-    """A time as a schedule writes it: `8:00`, `every day 8:00` and `at once` are said as well."""
+    """A time in the syntax of schedules, from `8:00`, `every day 8:00` or `at once`."""
     if wanted == "at once":
         return "immediately"
     wanted = wanted.replace("every day", "daily")
@@ -135,7 +137,7 @@ def _digest_text(request: Request) -> Message:
     ]
     now = line(request.t("digest.now"), bold(request.t("comma").join(times) or _when(request, Immediately())))
     questions = line(request.t("quizzes.now"), bold(request.t(f"quizzes.{_quizzes_now(request)}")))
-    return message(joined("\n", (now, questions)), ours(request.t("digest.how")), rows=rows)
+    return message(joined("\n", (now, questions)), own_text(request.t("digest.how")), rows=rows)
 
 
 def _when(request: Request, schedule: Schedule) -> str:
@@ -148,7 +150,7 @@ def _when(request: Request, schedule: Schedule) -> str:
 
 
 def digest_pressed(request: Request, key: str) -> Actions:
-    """Set the time that a button names, or show when papers come."""
+    """Set the delivery time that a button names, or show when papers come."""
     wanted = key.replace("_", " ")
     if wanted == "show":
         return request.show(_digest_text(request))
@@ -158,7 +160,7 @@ def digest_pressed(request: Request, key: str) -> Actions:
 
 
 def set_quizzes(request: Request, wanted: str) -> Actions:
-    """Set which questions come by themselves."""
+    """Set which questions come without being asked for."""
     mode = _QUIZZES.get(wanted)
     if mode is None:
         return request.say(_quizzes_text(request, note=request.t("quizzes.which")))
@@ -170,7 +172,7 @@ def set_quizzes(request: Request, wanted: str) -> Actions:
 
 
 def quizzes_pressed(request: Request, key: str) -> Actions:
-    """Set the questions that a button names, or show which come."""
+    """Set the mode that a button names, or show the current one."""
     if key == "show":
         return request.show(_quizzes_text(request))
     if key not in _QUIZZES.values():
@@ -182,18 +184,20 @@ def _quizzes_text(request: Request, note: str = "") -> Message:
     mode = _quizzes_now(request)
     buttons = [
         Button(
-            text=("✓ " if each == mode else "") + request.t(f"button.quizzes {each}"),
-            data=f"quizzes:{each}",
+            text=("✓ " if option == mode else "") + request.t(f"button.quizzes {option}"),
+            data=f"quizzes:{option}",
         )
-        for each in ("all", "one", "on_request", "none")
+        for option in ("all", "one", "on_request", "none")
     ]
     now = line(request.t("quizzes.now"), bold(request.t(f"quizzes.{mode}")))
     back = Button(text="‹", data="dig:show")
-    return message(plain(note), now, ours(request.t("quizzes.how")), rows=[buttons[:2], buttons[2:], [back]])
+    return message(
+        plain(note), now, own_text(request.t("quizzes.how")), rows=[buttons[:2], buttons[2:], [back]]
+    )
 
 
 def _quizzes_now(request: Request) -> QuizMode:
-    """How questions come in the chat; of somebody who is no subscriber yet how they will."""
+    """How questions come in the chat, or will come where nobody is subscribed yet."""
     modes = (
         channel.quizzes
         for subscriber in request.subscribers
@@ -209,7 +213,9 @@ def quiet(request: Request) -> Actions:
     if not request.arguments:
         buttons = [Button(text=hours, data=f"quiet:{hours.replace(':', '')}") for hours in _HOURS]
         buttons.append(Button(text=request.t("button.off"), data=f"quiet:{OFF}"))
-        return request.say(message(plain(_quiet_now(request)), ours(request.t("quiet.how")), rows=[buttons]))
+        return request.say(
+            message(plain(_quiet_now(request)), own_text(request.t("quiet.how")), rows=[buttons])
+        )
     return set_quiet(request, request.arguments)
 
 
@@ -220,13 +226,13 @@ def set_quiet(request: Request, hours: str) -> Actions:
     except ChoiceRefused as refused:
         return request.refuse(refused)
     if text == OFF:
-        return (*request.show(said(request.t("quiet.none"))), Deliver())
-    return request.show(said(request.t("quiet.set", hours=text, zone=_zone(request).key)))
+        return (*request.show(own_message(request.t("quiet.none"))), Deliver())
+    return request.show(own_message(request.t("quiet.set", hours=text, zone=_zone(request).key)))
 
 
 def quiet_pressed(request: Request, key: str) -> Actions:
     """Set the quiet hours that a button names."""
-    hours = next((each for each in _HOURS if each.replace(":", "") == key), OFF if key == OFF else None)
+    hours = next((option for option in _HOURS if option.replace(":", "") == key), OFF if key == OFF else None)
     return set_quiet(request, hours) if hours else request.acknowledge(request.t("dead button"))
 
 
@@ -248,7 +254,7 @@ def timezone(request: Request) -> Actions:
         return set_timezone(request, request.arguments)
     buttons = [Button(text=zone, data=f"zone:{number}") for number, zone in enumerate(_ZONES)]
     rows = [buttons[start : start + 2] for start in range(0, len(buttons), 2)]
-    return request.say(message(plain(_zone_now(request)), ours(request.t("zone.how")), rows=rows))
+    return request.say(message(plain(_zone_now(request)), own_text(request.t("zone.how")), rows=rows))
 
 
 def set_timezone(request: Request, zone: str) -> Actions:
@@ -273,7 +279,7 @@ def _zone_now(request: Request) -> str:
 
 
 def _zone(request: Request) -> ZoneInfo:
-    """The zone of the chat; somebody who is no subscriber yet has only set it."""
+    """The zone of the chat's subscriber, or the one chosen before subscribing."""
     person = request.preferences.subscriber(request.subscriber)
     if person is not None:
         return person.timezone
@@ -296,7 +302,7 @@ def set_language(request: Request, code: str) -> Actions:
         new = request.preferences.set_language(request.subscriber, code, request.now)
     except ChoiceRefused as refused:
         return request.refuse(refused)
-    return request.show(said(text("language.set", new)))
+    return request.show(own_message(text("language.set", new)))
 
 
 # --- snooze
@@ -312,12 +318,12 @@ def snooze(request: Request) -> Actions:
         ]
         if person is not None and person.snoozed_until and person.snoozed_until > request.now:
             buttons.append(Button(text=request.t("button.end"), data=f"snooze:{OFF}"))
-        return request.say(message(ours(request.t("snooze.how")), rows=[buttons]))
+        return request.say(message(own_text(request.t("snooze.how")), rows=[buttons]))
     return set_snooze(request, request.arguments)
 
 
 def set_snooze(request: Request, wanted: str) -> Actions:
-    """Send nothing new until the moment that is written so."""
+    """Send nothing new until the end of a span, until a day, or end the snooze (`off`)."""
     text = wanted.strip().lower()
     until = None if text == OFF else _until(text, request.now, _zone(request))
     if until is None and text != OFF:
@@ -327,13 +333,13 @@ def set_snooze(request: Request, wanted: str) -> Actions:
     except ChoiceRefused as refused:
         return request.refuse(refused)
     if until is None:
-        return (*request.show(said(request.t("snooze.off"))), Deliver())
+        return (*request.show(own_message(request.t("snooze.off"))), Deliver())
     local = until.astimezone(_zone(request))
-    return request.show(said(request.t("snooze.set", until=f"{local:%Y-%m-%d %H:%M}")))
+    return request.show(own_message(request.t("snooze.set", until=f"{local:%Y-%m-%d %H:%M}")))
 
 
 def _until(text: str, now: datetime, zone: ZoneInfo) -> datetime | None:
-    """The moment that a span or a day means: a day begins at eight in the person's zone."""
+    """The end of a span, or eight o'clock of a day in the person's zone; None for any other text."""
     if span := _SPAN.fullmatch(text):
         return now + int(span[1]) * _UNITS[span[2].lower()]
     try:
@@ -347,7 +353,7 @@ def _until(text: str, now: datetime, zone: ZoneInfo) -> datetime | None:
 
 
 def feed(request: Request) -> Actions:
-    """Tell the address of the person's own feed, or offer to make one."""
+    """Show the address of the person's own feed, or offer to make one."""
     if not request.chat.is_private:
         return request.tell("private only")
     if request.services.site.feed_address is None:
@@ -367,7 +373,7 @@ def feed_pressed(request: Request, wanted: str) -> Actions:
     channel = ChosenChannel(kind=FEED, address=name, quizzes="none")
     if wanted == "end":
         closed = request.preferences.close_channel(name, channel.target, request.now)
-        return request.show(said(request.t("feed.ended" if closed else "configured")))
+        return request.show(own_message(request.t("feed.ended" if closed else "configured")))
     if wanted == "make" and not (site.is_open or request.subscribers or _may_subscribe(request)):
         return request.acknowledge(request.t("add.usage"))
     if wanted == "make":
@@ -390,7 +396,7 @@ def _may_subscribe(request: Request) -> bool:
 
 def _feed_text(request: Request, person: Subscriber, key: str) -> Message:
     address = request.services.site.feed_address
-    assert address is not None  # the callers asked
+    assert address is not None  # checked by the callers
     rows: Sequence[Sequence[Button]] = [
         [
             Button(text=request.t("button.renew feed"), data="feed:new"),
@@ -398,3 +404,41 @@ def _feed_text(request: Request, person: Subscriber, key: str) -> Message:
         ]
     ]
     return message(plain(request.t(key)), code(address(person.id)), rows=rows)
+
+
+# --- delete everything
+
+
+def delete_me(request: Request) -> Actions:
+    """Ask whether to delete everything about the person; `/delete_me yes` deletes at once."""
+    if request.voter() is None:
+        return request.tell("as chat")
+    if request.arguments.lower() == "yes":
+        return delete(request, "yes")
+    rows = [
+        [
+            Button(text=request.t("button.delete"), data=f"forget:{request.author.id}"),
+            Button(text=request.t("button.keep me"), data="forget:no"),
+        ]
+    ]
+    return request.say(message(plain(request.t("delete.ask")), rows=rows))
+
+
+def delete(request: Request, answer: str) -> Actions:
+    """Delete everything about the person; the button only works for the person whom it was shown to."""
+    person = request.author.id
+    if answer == "no":
+        return request.show(own_message(request.t("cancelled")))
+    if person is None or answer not in ("yes", str(person)):
+        return request.acknowledge(request.t("dead button"))
+    name = request.preferences.subscriber_at((str(person),))
+    deleted = request.preferences.delete(name, person, request.now)
+    what = request.t("comma").join(
+        f"{request.t(f'row.{kind}')} {count}" for kind, count in deleted.removed.items()
+    )
+    parts = [plain(request.t("deleted", what=what) if what else request.t("deleted.nothing"))]
+    if deleted.configured:
+        parts.append(plain(request.t("deleted.configured", rows=sum(deleted.remains.values()))))
+    elif not deleted.remains:
+        parts.append(plain(request.t("deleted.proof")))
+    return request.show(message(*parts))

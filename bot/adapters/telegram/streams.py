@@ -1,7 +1,7 @@
-"""Network streams of the Bot API client (httpcore's backend), whose write reaches the socket before it returns to the loop.
+"""Network streams of the Bot API client (a backend of httpcore) that write to the socket without yielding to the loop.
 
-The library's own backend lets everything else run between the call and the write. The mark that a request leaves would
-then be true only a while later, and a death in between leave doubt without a cause.
+The library's own backend lets other tasks run between the call and the write. A process that dies in between would then
+leave a mark for a request that was never sent, and with it a needless uncertain delivery.
 """
 
 import asyncio
@@ -14,11 +14,11 @@ from typing import Any
 import httpcore
 
 _HAPPY_EYEBALLS_SECONDS = 0.25
-"""Until the next address of a host is tried beside the one before (RFC 8305 §5)."""
+"""Delay before a host's next address is tried in parallel (RFC 8305 §5)."""
 
 
 class Backend(httpcore.AsyncNetworkBackend):
-    """Opens TCP connections over asyncio alone; `before_write` is awaited before each write, which follows at once."""
+    """Opens TCP connections with asyncio. `before_write` is awaited before each write, which follows immediately."""
 
     def __init__(self, before_write: Callable[[], Awaitable[None]]) -> None:
         self._before_write = before_write
@@ -54,7 +54,7 @@ class Backend(httpcore.AsyncNetworkBackend):
 
 
 class _CountingReader(asyncio.StreamReader):
-    """Reader that knows how much came that nobody read yet."""
+    """Reader that counts the bytes received but not read yet."""
 
     unread = 0
 
@@ -69,7 +69,7 @@ class _CountingReader(asyncio.StreamReader):
 
     @property
     def is_readable(self) -> bool:
-        """True where a read would not wait: of a connection that is idle, the other side has closed it."""
+        """True where a read would not block; for an idle connection it means that the other side has closed it."""
         return bool(self.unread) or self.at_eof() or self.exception() is not None
 
 
@@ -92,7 +92,7 @@ class SocketStream(httpcore.AsyncNetworkStream):
                 return await self._reader.read(max_bytes)
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109
-        """Write, through TLS as well, as soon as `before_write` is done; then wait until there is room for more."""
+        """Write as soon as `before_write` is done, through TLS as well; then wait for room in the buffer."""
         await self._before_write()
         with _errors(httpcore.WriteTimeout, httpcore.WriteError):
             self._writer.write(buffer)
@@ -102,7 +102,7 @@ class SocketStream(httpcore.AsyncNetworkStream):
     async def aclose(self) -> None:
         self._writer.close()
         await asyncio.sleep(0)
-        self._writer.transport.abort()  # TLS would wait for the other side's goodbye
+        self._writer.transport.abort()  # TLS would wait for the other side's close_notify
 
     async def start_tls(
         self,
@@ -127,7 +127,7 @@ class SocketStream(httpcore.AsyncNetworkStream):
 
 
 def _is_address(host: str) -> bool:
-    """True for an IP address, which has no others to try beside it; and a race that is cancelled leaves its socket open."""
+    """True for an IP address: there is no other to try in parallel, and a cancelled race leaves its socket open."""
     try:
         ip_address(host)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Texts: everything that the chat says of itself, in each language."""
+"""Texts of the chat, in each language."""
 
 from collections.abc import Mapping
 
@@ -495,15 +495,12 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
 
 
 def text(key: str, language: str, /, **values: object) -> str:
-    """The text of that key, filled in; English where the language has none."""
-    written = TEXTS[key]
-    return (
-        written.get(language, written["en"]).format(**values)
-        if values
-        else written.get(language, written["en"])
-    )
+    """The text of that key, filled in; English for a language that it lacks."""
+    versions = TEXTS[key]
+    version = versions.get(language, versions["en"])
+    return version.format(**values) if values else version
 
 
 def language_of(code: str | None) -> str:
-    """The language of ours that is nearest to a Telegram user's language code."""
+    """The language of the chat for a Telegram user's language code."""
     return "zh" if (code or "").lower().startswith("zh") else "en"

@@ -1,4 +1,4 @@
-"""Raw updates of the Bot API as events and votes; everything in them comes from outside and may be anything."""
+"""Raw updates of the Bot API, parsed into events and votes; their content is untrusted and may have any form."""
 
 import json
 import re
@@ -21,12 +21,12 @@ KINDS = (
     "poll_answer",
     "poll",
 )
-"""The kinds of updates we ask for. The service remembers the list, so it is always passed whole."""
+"""The kinds of updates to receive. The service remembers the list, so it is always passed whole."""
 _VOTE_KINDS = ("poll_answer", "poll")
 
 _COMMAND = re.compile(r"[/／]([A-Za-z0-9_]{1,32})(?:@([A-Za-z0-9_]{1,64}))?(?:\s+(.*))?", re.DOTALL)
-_UNSEEN = re.compile("[\u00ad\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]")
-"""Signs that show nothing and come along when a text is copied; those that join letters stay."""
+_INVISIBLE = re.compile("[\u00ad\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]")
+"""Invisible characters that copied text brings along; those that join letters stay."""
 _AWAY = frozenset({"left", "kicked"})
 
 
@@ -50,23 +50,23 @@ class Chat:
 
     @property
     def addresses(self) -> tuple[str, ...]:
-        """Names that the configuration may give it, the most exact first."""
+        """Addresses by which the configuration may name it, the most specific first."""
         return addresses_of(self.id, username=self.username, topic=self.topic, topic_name=self.topic_name)
 
     @property
     def reply_address(self) -> ChatAddress:
-        """The address for answers."""
+        """The address to which answers are sent."""
         return ChatAddress(id=self.id, topic=self.topic)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Author:
-    """The person who wrote or pressed; `id` is None for the voice of a whole chat."""
+    """The person who wrote or pressed a button; `id` is None where a chat itself posts."""
 
     id: int | None = None
     name: str = ""
     language: str | None = None
-    """The language of the person's Telegram, as a code."""
+    """Language code of the person's Telegram app."""
 
 
 NOBODY = Author()
@@ -74,7 +74,7 @@ NOBODY = Author()
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CommandMessage:
-    """`/name arguments`, said to the bot."""
+    """`/name arguments`, addressed to the bot."""
 
     chat: Chat
     name: str
@@ -82,12 +82,12 @@ class CommandMessage:
     message: int
     author: Author = NOBODY
     speaks_as_chat: bool = False
-    """Said in the chat's own name, which only its administrators can."""
+    """Posted in the chat's own name, as only its administrators can."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TextMessage:
-    """A text that is no command: in a private chat, or in reply to the bot."""
+    """Text that is not a command, in a private chat or in reply to the bot."""
 
     chat: Chat
     message: int
@@ -109,7 +109,7 @@ class ButtonPress:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MembershipChange:
-    """The bot joined the chat, or left it (for a person: was blocked)."""
+    """The bot joined or left the chat; in a private chat, was unblocked or blocked."""
 
     chat: Chat
     is_member: bool
@@ -117,7 +117,7 @@ class MembershipChange:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ChatMove:
-    """A group became a supergroup and has another id."""
+    """A group became a supergroup with another id."""
 
     chat: Chat
     moved_to: int
@@ -125,13 +125,13 @@ class ChatMove:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TopicName:
-    """The name of a forum's topic, as a message tells it."""
+    """The name of a forum's topic, as seen in a message."""
 
     chat: int
     topic: int
     name: str
     renamed: bool
-    """The topic is called so from now on; otherwise it was when it was made."""
+    """True where the message renamed the topic; otherwise it was the topic's first name, or an older one."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -148,7 +148,7 @@ Event = CommandMessage | TextMessage | ButtonPress | MembershipChange | ChatMove
 
 
 def stored_update(update: object) -> Update | None:
-    """A raw update as it is stored: halves of characters, which no database takes, are replaced. None for anything else."""
+    """A raw update as stored, with lone surrogates replaced, which no database accepts; None for anything else."""
     if not isinstance(update, dict) or not is_id(number := update.get("update_id")):
         return None
     body = json.dumps(update, ensure_ascii=False, separators=(",", ":"))
@@ -156,12 +156,12 @@ def stored_update(update: object) -> Update | None:
 
 
 def is_vote(update: Mapping[str, Any]) -> bool:
-    """True for votes, which the vote counter takes from the store."""
+    """True for votes and poll states, which the vote counter takes from the store."""
     return any(kind in update for kind in _VOTE_KINDS)
 
 
 def parse_update(update: Mapping[str, Any], username: str) -> Event | None:
-    """The event in an update for the bot of that name; None where it is none for this bot."""
+    """The event in an update for the bot of that name; None where there is none."""
     message = _mapping(update.get("message")) or _mapping(update.get("channel_post"))
     if message:
         return _service_message(message) or _message(message, username)
@@ -175,24 +175,24 @@ def parse_update(update: Mapping[str, Any], username: str) -> Event | None:
 
 
 def topic_seen(update: Mapping[str, Any]) -> TopicName | None:
-    """The name of the topic that a message was written in, where the message tells it: it made or renamed the topic, or
-    answers the message that did.
+    """The name of a message's topic, where it can be seen: in a message that creates or renames the topic, or a reply
+    to one.
     """
     message = _mapping(update.get("message"))
     chat, topic = _chat(message), message.get("message_thread_id")
     if chat is None or not is_id(topic):
         return None
-    for telling in (message, _mapping(message.get("reply_to_message"))):
+    for service_message in (message, _mapping(message.get("reply_to_message"))):
         for kind in ("forum_topic_created", "forum_topic_edited"):
-            name = one_line(str(_mapping(telling.get(kind)).get("name") or ""), LONGEST_TOPIC)
+            name = one_line(str(_mapping(service_message.get(kind)).get("name") or ""), LONGEST_TOPIC)
             if name:
-                renamed = kind == "forum_topic_edited" and telling is message
+                renamed = kind == "forum_topic_edited" and service_message is message
                 return TopicName(chat=chat.id, topic=topic, name=name, renamed=renamed)
     return None
 
 
 def rights_changed(update: Mapping[str, Any]) -> int | None:
-    """The chat in which the bot became a member, an administrator or something else, or that got another id."""
+    """The chat in which the bot's membership or rights changed, or that got another id."""
     changed, moved = _chat(_mapping(update.get("my_chat_member"))), _mapping(update.get("message"))
     chat = changed or (_chat(moved) if "migrate_to_chat_id" in moved else None)
     return chat.id if chat else None
@@ -215,10 +215,12 @@ def _message(message: Mapping[str, Any], username: str) -> Event | None:
     )
     if chat is None or not is_id(number) or not isinstance(text, str) or _is_copy(message, username):
         return None
-    text = _UNSEEN.sub("", text)
+    text = _INVISIBLE.sub("", text)
     author = _mapping(message.get("from"))
     speaks_as_chat = _mapping(message.get("sender_chat")).get("id") == chat.id
-    if author.get("is_bot") is True and not speaks_as_chat:  # else two bots may talk to each other for ever
+    if (
+        author.get("is_bot") is True and not speaks_as_chat
+    ):  # otherwise two bots might talk to each other for ever
         return None
     command = _COMMAND.fullmatch(text.strip())
     who = NOBODY if speaks_as_chat else _author(author)
@@ -240,7 +242,7 @@ def _message(message: Mapping[str, Any], username: str) -> Event | None:
 
 
 def _is_copy(message: Mapping[str, Any], username: str) -> bool:
-    """True for a channel's post in its group of comments, and for what an inline query of ours found."""
+    """True for a channel's post in its discussion group, and for a result of our inline queries."""
     return message.get("is_automatic_forward") is True or _is_bot(message.get("via_bot"), username)
 
 
@@ -256,9 +258,7 @@ def _button_press(query: Mapping[str, Any]) -> Event | None:
     data, callback, author = query.get("data"), query.get("id"), _author(_mapping(query.get("from")))
     if not isinstance(callback, str):
         return None
-    if chat is None or not is_id(
-        number
-    ):  # a message that is none of ours: the button is answered as a dead one
+    if chat is None or not is_id(number):  # not a message of this bot: its button is answered as a dead one
         chat, number, data = Chat(id=author.id or 0, kind="private"), 0, ""
     return ButtonPress(
         chat=chat,
@@ -275,7 +275,7 @@ def _inline_query(query: Mapping[str, Any]) -> Event | None:
         return None
     return InlineQuery(
         id=number,
-        text=_UNSEEN.sub("", text),
+        text=_INVISIBLE.sub("", text),
         offset=offset if isinstance(offset, str) else "",
         author=_author(_mapping(query.get("from"))),
     )
@@ -295,7 +295,7 @@ _HIGHEST = 2**63 - 1
 
 
 def is_id(value: object) -> TypeGuard[int]:
-    """True for a number that the state can hold; Telegram's have at most 52 bits."""
+    """True for an integer that fits the database; Telegram's have at most 52 bits."""
     return type(value) is int and abs(value) <= _HIGHEST
 
 
@@ -333,7 +333,7 @@ _NAME = 64
 
 
 def read_vote(body: str) -> Vote | PollState | None:
-    """The vote or the state of a poll in a raw update (JSON); None where there is no usable one."""
+    """The vote or the state of a poll in a raw update (JSON); None where there is no valid one."""
     update = json.loads(body)
     if not isinstance(update, dict):
         return None
@@ -349,7 +349,7 @@ def _vote(answer: dict[str, Any]) -> Vote | None:
         return None
     if not is_id(person := voter.get("id")):
         return None
-    # Telegram Web names an option twice now and then (seen 2024-09): it is one vote.
+    # Telegram Web sometimes names an option twice (seen 2024-09), which is one vote.
     indexes = tuple(dict.fromkeys(index for index in option_ids if is_id(index)))
     name = " ".join(str(voter.get(part) or "") for part in ("first_name", "last_name", "title")).strip()
     return Vote(poll=poll, person=person, options=indexes, name=name[:_NAME] or None)

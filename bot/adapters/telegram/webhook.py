@@ -1,4 +1,4 @@
-"""Webhook: the door by which Telegram brings updates to the web server; each is stored before it is confirmed."""
+"""Webhook: the endpoint at which Telegram delivers updates to the web server; each is stored before it is confirmed."""
 
 import asyncio
 import hashlib
@@ -16,8 +16,8 @@ log = logging.getLogger(__name__)
 
 PATH = "/telegram/webhook"
 _SECRET_HEADER = b"x-telegram-bot-api-secret-token"
-_MOST_BYTES = 1_000_000
-"""Of one update; Telegram's have a few kilobytes."""
+_MAX_BYTES = 1_000_000
+"""Limit of an update; Telegram's have a few kilobytes."""
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -26,15 +26,15 @@ AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 def webhook_secret(token: str) -> str:
-    """The secret that Telegram says with each update: derived from the bot's token, so that every machine knows it."""
+    """The secret that Telegram sends with each update; derived from the bot's token, so that every machine knows it."""
     return hashlib.sha256(f"paperboy webhook\n{token}".encode()).hexdigest()
 
 
-class WebhookDoor:
-    """ASGI application around the web server's: takes updates at PATH, and hands everything else on.
+class WebhookEndpoint:
+    """ASGI middleware around the web server: stores updates sent to PATH and passes on everything else.
 
-    Whoever does not say the secret learns nothing; a state that cannot be written to is answered by 503, after which
-    Telegram brings the update again.
+    A request without the secret gets a 404. Where the state cannot be written the answer is 503, after which Telegram
+    sends the update again.
     """
 
     def __init__(
@@ -43,25 +43,25 @@ class WebhookDoor:
         secret: str,
         updates: UpdateStore,
         clock: Clock,
-        arrived: Callable[[], object] = lambda: None,
+        on_update: Callable[[], object] = lambda: None,
     ) -> None:
         self._app = app
         self._secret = secret.encode()
         self._updates = updates
         self._clock = clock
-        self._arrived = arrived
+        self._on_update = on_update
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"] != PATH:
             await self._app(scope, receive, send)
             return
-        status = await self._take(scope, receive)
+        status = await self._store(scope, receive)
         headers = [(b"content-length", b"0"), (b"cache-control", b"no-store")]
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": b""})
 
-    async def _take(self, scope: Scope, receive: Receive) -> int:
-        """Store the update of a request; gives the status of the answer."""
+    async def _store(self, scope: Scope, receive: Receive) -> int:
+        """Store the update of a request; gives the response's status."""
         secret = next((value for name, value in scope["headers"] if name == _SECRET_HEADER), b"")
         if not hmac.compare_digest(secret, self._secret):
             return 404
@@ -81,19 +81,19 @@ class WebhookDoor:
         except PaperboyError as error:
             log.warning("chat.update_not_stored", extra={"update": update.id, "error": str(error)})
             return 503
-        self._arrived()
+        self._on_update()
         return 200
 
 
 async def _body(receive: Receive) -> bytes | None:
-    """The request's body; None for one that is too large, or cut off."""
+    """The request's body; None where it is too large or incomplete."""
     body = bytearray()
     while True:
         part = await receive()
         if part["type"] != "http.request":
             return None
         body += part.get("body", b"")
-        if len(body) > _MOST_BYTES:
+        if len(body) > _MAX_BYTES:
             return None
         if not part.get("more_body"):
             return bytes(body)

@@ -198,13 +198,13 @@ async def test_the_list_pauses_edits_and_removes(talk_with: MakeTalk, api: BotAp
 
 
 async def test_the_configurations_cannot_be_removed_from_the_chat(talk_with: MakeTalk, api: BotApi) -> None:
-    from bot.adapters.telegram.requests import key_of
+    from bot.adapters.telegram.requests import short_key
 
     talk = await talk_with(ALICE)
     chat = api.chat(1)
     assert "configuration file" in (await talk.say(chat, "/remove language models")).text
     shown = (await talk.say(chat, "/list")).message
-    key = key_of("language models")
+    key = short_key("language models")
     assert "configuration file" in str((await talk.press(shown, data=f"del:{key}")).note)
     assert "not there" in str((await talk.press(shown, data=f"ed:{key}")).note)
 

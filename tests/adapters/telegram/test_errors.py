@@ -8,10 +8,10 @@ from telegram import error as foreign
 
 from bot.adapters.telegram import client
 from bot.adapters.telegram.client import (
-    NamesNeeded,
     NoSuchMethod,
     NothingToEdit,
     NotModified,
+    OnlyAnonymousPolls,
     SecondPoller,
     TopicGone,
     WrongToken,
@@ -44,7 +44,7 @@ def caused(error: Exception, cause: Exception) -> Exception:
         (foreign.EndPointNotFound("Not Found: method not found"), NoSuchMethod),
         (foreign.EndPointNotFound("Not Found"), WrongToken),
         (foreign.BadRequest("Message is not modified: specified new message content"), NotModified),
-        (foreign.BadRequest("Non-anonymous polls can't be sent to channel chats"), NamesNeeded),
+        (foreign.BadRequest("Non-anonymous polls can't be sent to channel chats"), OnlyAnonymousPolls),
         (foreign.BadRequest("Can't parse entities: unsupported start tag"), Refused),
         (foreign.BadRequest("Message is too long"), Refused),
         (foreign.BadRequest("Poll options length must not exceed 100"), Refused),

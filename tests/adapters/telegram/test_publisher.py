@@ -125,7 +125,7 @@ async def test_only_what_the_latest_messages_show_is_remembered(
     publisher: TelegramPublisher, api: BotApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     api.chat(2)
-    monkeypatch.setattr("bot.adapters.telegram.publisher._REMEMBERED", 1)
+    monkeypatch.setattr("bot.adapters.telegram.publisher._MOST_REMEMBERED", 1)
     first = await publisher.send(to())
     await publisher.send(to("2"))
     await publisher.send(to_kind("edit", replaces=first))

@@ -10,7 +10,7 @@ import pytest
 
 from bot.adapters.telegram.chat import Webhook
 from bot.adapters.telegram.updates import KINDS
-from bot.adapters.telegram.webhook import PATH, WebhookDoor, webhook_secret
+from bot.adapters.telegram.webhook import PATH, WebhookEndpoint, webhook_secret
 from bot.app.config.settings import load_settings
 from bot.domain.errors import ConfigError
 from tests.adapters.telegram.conftest import MakeTalk, MemoryUpdates
@@ -29,31 +29,31 @@ async def pages(scope: Any, receive: Any, send: Any) -> None:
 
 
 @pytest.fixture
-async def door(kept: MemoryUpdates) -> AsyncIterator[httpx.AsyncClient]:
-    app = WebhookDoor(pages, SECRET, kept, VirtualClock())
+async def client(kept: MemoryUpdates) -> AsyncIterator[httpx.AsyncClient]:
+    app = WebhookEndpoint(pages, SECRET, kept, VirtualClock())
     transport = httpx.ASGITransport(app=app)  # type: ignore[arg-type]
     async with httpx.AsyncClient(transport=transport, base_url="http://x") as client:
         yield client
 
 
 async def test_an_update_is_stored_before_it_is_confirmed(
-    door: httpx.AsyncClient, kept: MemoryUpdates
+    client: httpx.AsyncClient, kept: MemoryUpdates
 ) -> None:
-    answer = await door.post(
+    answer = await client.post(
         PATH, content=b'{"update_id": 5, "message": {"text": "\xc3\xa4\\ud800"}}', headers=HEADER
     )
     assert answer.status_code == 200
     assert json.loads(kept.kept[5]) == {"update_id": 5, "message": {"text": "ä?"}}
-    await door.post(PATH, json={"update_id": 5, "message": {"text": "again"}}, headers=HEADER)
+    await client.post(PATH, json={"update_id": 5, "message": {"text": "again"}}, headers=HEADER)
     assert len(kept.kept) == 1
 
 
 @pytest.mark.parametrize("said", [None, "", "wrong", SECRET[:-1], SECRET + "0", "ü"])
 async def test_without_the_secret_there_is_nothing_here(
-    door: httpx.AsyncClient, kept: MemoryUpdates, said: str | None
+    client: httpx.AsyncClient, kept: MemoryUpdates, said: str | None
 ) -> None:
     headers = {} if said is None else {b"X-Telegram-Bot-Api-Secret-Token": said.encode()}
-    answer = await door.post(PATH, json={"update_id": 5}, headers=headers)
+    answer = await client.post(PATH, json={"update_id": 5}, headers=headers)
     assert (answer.status_code, kept.kept) == (404, {})
 
 
@@ -69,23 +69,23 @@ async def test_without_the_secret_there_is_nothing_here(
     ],
 )
 async def test_what_is_no_update_is_refused(
-    door: httpx.AsyncClient, kept: MemoryUpdates, body: bytes, status: int
+    client: httpx.AsyncClient, kept: MemoryUpdates, body: bytes, status: int
 ) -> None:
-    answer = await door.post(PATH, content=body, headers=HEADER)
+    answer = await client.post(PATH, content=body, headers=HEADER)
     assert (answer.status_code, kept.kept) == (status, {})
-    assert (await door.get(PATH, headers=HEADER)).status_code == 405
+    assert (await client.get(PATH, headers=HEADER)).status_code == 405
 
 
 async def test_a_state_that_is_locked_lets_the_service_come_again(
-    door: httpx.AsyncClient, kept: MemoryUpdates
+    client: httpx.AsyncClient, kept: MemoryUpdates
 ) -> None:
     kept.failing = 1
-    assert (await door.post(PATH, json={"update_id": 5}, headers=HEADER)).status_code == 503
-    assert (await door.post(PATH, json={"update_id": 5}, headers=HEADER)).status_code == 200
+    assert (await client.post(PATH, json={"update_id": 5}, headers=HEADER)).status_code == 503
+    assert (await client.post(PATH, json={"update_id": 5}, headers=HEADER)).status_code == 200
 
 
-async def test_every_other_path_is_the_web_servers(door: httpx.AsyncClient) -> None:
-    assert (await door.get("/")).text == "a page"
+async def test_every_other_path_is_the_web_servers(client: httpx.AsyncClient) -> None:
+    assert (await client.get("/")).text == "a page"
 
 
 async def test_a_request_that_is_cut_off_stores_nothing(kept: MemoryUpdates) -> None:
@@ -103,7 +103,7 @@ async def test_a_request_that_is_cut_off_stores_nothing(kept: MemoryUpdates) -> 
         "method": "POST",
         "headers": [(b"x-telegram-bot-api-secret-token", SECRET.encode())],
     }
-    await WebhookDoor(pages, SECRET, kept, VirtualClock())(scope, receive, send)
+    await WebhookEndpoint(pages, SECRET, kept, VirtualClock())(scope, receive, send)
     assert sent[0]["status"] == 413
     assert kept.kept == {}
 
@@ -115,12 +115,12 @@ async def test_the_chat_answers_what_the_web_server_stored_and_asks_for_nothing(
     talk = await talk_with(a_subscriber("alice", a_channel(address="7")), webhook=hook)
     await until(lambda: api.webhook is not None)
     assert api.webhook == {"url": hook.url, "secret": SECRET, "allowed": list(KINDS)}
-    door = WebhookDoor(
-        pages, SECRET, talk.made.store.updates, talk.made.clock, arrived=talk.service.notice_update
+    endpoint = WebhookEndpoint(
+        pages, SECRET, talk.made.store.updates, talk.made.clock, on_update=talk.service.notice_update
     )
     api.say(api.chat(7), "/help")
     (update,) = api.updates.waiting
-    transport = httpx.ASGITransport(app=door)  # type: ignore[arg-type]
+    transport = httpx.ASGITransport(app=endpoint)  # type: ignore[arg-type]
     async with httpx.AsyncClient(transport=transport, base_url="http://x") as client:
         for _ in range(2):
             assert (await client.post(PATH, json=update, headers=HEADER)).status_code == 200

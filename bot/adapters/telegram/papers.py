@@ -1,10 +1,20 @@
-"""Papers in the chat: the latest, more of a message, the buttons below alerts, what is saved, exported and deleted."""
+"""Papers in the chat: the latest, the pages and buttons of alerts, saved papers, exports and inline queries."""
 
 from collections.abc import Iterable
 from itertools import islice
 
 from bot.adapters.telegram.client import InlineResult
-from bot.adapters.telegram.markup import TEXT_UNITS, Markup, block, bold, joined, link, ours, pieces, plain
+from bot.adapters.telegram.markup import (
+    TEXT_UNITS,
+    Markup,
+    block,
+    bold,
+    joined,
+    link,
+    own_text,
+    pieces,
+    plain,
+)
 from bot.adapters.telegram.rendering import Button, Message, render_alert, render_card, render_list
 from bot.adapters.telegram.requests import (
     Actions,
@@ -15,14 +25,14 @@ from bot.adapters.telegram.requests import (
     Say,
     item_of,
     items_of,
-    key_of,
     line,
     message,
-    number_in,
-    said,
+    own_message,
+    parse_number,
+    short_key,
     shortened,
 )
-from bot.adapters.telegram.subscribing import short_day
+from bot.adapters.telegram.subscriptions import short_day
 from bot.adapters.telegram.updates import InlineQuery
 from bot.domain.bibliography import bibtex, ris
 from bot.domain.card import card_of, cut_pieces
@@ -35,11 +45,11 @@ from bot.pipeline.finder import PaperFinder
 from bot.pipeline.preferences import ChoiceRefused
 
 _LATEST, _LIKE, _PER_PAGE = 5, 5, 5
-_FURTHEST = 5_000
-"""Papers that /latest goes back to; /search finds the older ones."""
+_MOST_LATEST = 5_000
+"""Papers that /latest goes back; /search finds older ones."""
 _TITLE, _NAME = 160, 80
 _INLINE = 10
-"""Noticed papers that are asked what an exclusion would cost."""
+"""Results of an inline query at a time."""
 _INLINE_GIST = 200
 
 
@@ -50,14 +60,14 @@ def latest(request: Request) -> Actions:
 
 
 def latest_page(request: Request, start: str) -> Actions:
-    """Show the papers from a number on, in the same message."""
-    page = _latest(request, number_in(start) or 0)
+    """Show the papers from an index on, in the same message."""
+    page = _latest(request, parse_number(start) or 0)
     return request.show(page) if page else request.acknowledge(request.t("dead button"))
 
 
 def _latest(request: Request, start: int) -> Message | None:
-    """The papers from that number on, as many as one message takes; None where there are none."""
-    if start > _FURTHEST:
+    """The papers from that index on, as many as fit in one message; None where there are none."""
+    if start > _MOST_LATEST:
         return None
     items = request.services.deliveries.latest(request.addresses, _LATEST + 1, start)
     if not items:
@@ -71,9 +81,9 @@ def _latest(request: Request, start: int) -> Message | None:
 
 
 def more(request: Request, message_id: str, start: str) -> Actions:
-    """Show the next page of a message, if it went to this chat: anybody may have made the button."""
+    """Show the next page of a message below it (buttons of old messages)."""
     outgoing = request.services.deliveries.message(message_id, request.addresses)
-    first = number_in(start)
+    first = parse_number(start)
     answer = render_alert(outgoing, first) if outgoing and first is not None else None
     if answer is None:
         return request.acknowledge(request.t("dead button"))
@@ -85,17 +95,17 @@ def more(request: Request, message_id: str, start: str) -> Actions:
 
 
 def page(request: Request, message_id: str, start: str) -> Actions:
-    """Turn the message to the page that begins with a paper."""
+    """Show another page in the same message."""
     outgoing = request.services.deliveries.message(message_id, request.addresses)
-    first = number_in(start)
+    first = parse_number(start)
     answer = render_alert(outgoing, first) if outgoing and first is not None else None
     return request.show(answer) if answer else request.acknowledge(request.t("dead button"))
 
 
 def open_card(request: Request, message_id: str, number: str) -> Actions:
-    """Turn the message to the card of one of its papers."""
+    """Show one paper in full in the same message."""
     outgoing = request.services.deliveries.message(message_id, request.addresses)
-    index = number_in(number)
+    index = parse_number(number)
     card = render_card(outgoing, index) if outgoing and index is not None else None
     return request.show(card) if card else request.acknowledge(request.t("dead button"))
 
@@ -104,7 +114,7 @@ def open_card(request: Request, message_id: str, number: str) -> Actions:
 
 
 def save(request: Request, message_id: str, number: str) -> Actions:
-    """Save a paper for the person who pressed."""
+    """Save a paper for the person who pressed the button."""
     item = item_of(request, message_id, number)
     if item is None or request.owner is None:
         return request.acknowledge(request.t("dead button"))
@@ -116,7 +126,7 @@ def save(request: Request, message_id: str, number: str) -> Actions:
 
 
 def like(request: Request, message_id: str, number: str) -> Actions:
-    """Show papers like one, and offer to follow such."""
+    """Show papers like one, and offer to follow such papers."""
     item = item_of(request, message_id, number)
     if item is None:
         return request.acknowledge(request.t("dead button"))
@@ -133,13 +143,13 @@ def like(request: Request, message_id: str, number: str) -> Actions:
 
 
 def not_for_me(request: Request, message_id: str, number: str) -> Actions:
-    """Tell which subscription brought a paper, and offer the words that would have kept it away."""
+    """Show which subscription brought a paper, and offer to exclude words that would have kept it away."""
     item = item_of(request, message_id, number)
     if item is None:
         return request.acknowledge(request.t("dead button"))
     objection = request.preferences.objection(request.subscriber, item.paper.id)
     if objection is None:
-        return request.say(said(request.t("not.gone")))
+        return request.say(own_message(request.t("not.gone")))
     names = objection.subscriptions
     brought = line(
         request.t("not.brought"),
@@ -147,16 +157,16 @@ def not_for_me(request: Request, message_id: str, number: str) -> Actions:
         request.t("stop"),
     )
     rows = []
-    for each in objection.words:
-        proposal = request.preferences.propose("exclude", request.address, request.now, query=each.word)
-        rows.append([Button(text=f"NOT {each.word} (−{each.noticed})", data=f"ex:{proposal}")])
-    rows += [[Button(text=f"⏸ {shortened(name, 40)}", data=f"hold:{key_of(name)}")] for name in names[:2]]
+    for offer in objection.words:
+        proposal = request.preferences.propose("exclude", request.address, request.now, query=offer.word)
+        rows.append([Button(text=f"NOT {offer.word} (−{offer.noticed})", data=f"ex:{proposal}")])
+    rows += [[Button(text=f"⏸ {shortened(name, 40)}", data=f"hold:{short_key(name)}")] for name in names[:2]]
     note = request.t("not.offer", count=objection.papers) if objection.words else request.t("not.nothing")
-    return request.say(message(brought, ours(note), rows=rows))
+    return request.say(message(brought, own_text(note), rows=rows))
 
 
 def exclude(request: Request, proposal_id: str) -> Actions:
-    """Leave out what an offered word matches."""
+    """Exclude papers that an offered word matches."""
     proposal = request.preferences.proposal(proposal_id, request.address)
     if proposal is None or proposal.kind != "exclude":
         return request.acknowledge(request.t("dead button"))
@@ -172,7 +182,7 @@ def exclude(request: Request, proposal_id: str) -> Actions:
 
 
 def include(request: Request, proposal_id: str) -> Actions:
-    """Take an exclusion back."""
+    """Undo an exclusion."""
     proposal = request.preferences.proposal(proposal_id, request.address)
     if proposal is None or proposal.kind != "exclude":
         return request.acknowledge(request.t("dead button"))
@@ -212,25 +222,25 @@ def saved_page(request: Request, number: str) -> Actions:
     """Show another page of the saved papers."""
     if not request.chat.is_private:
         return request.acknowledge(request.t("private only"))
-    return request.show(_saved(request, number_in(number) or 0))
+    return request.show(_saved(request, parse_number(number) or 0))
 
 
 def unsave(request: Request, key: str, number: str) -> Actions:
-    """Take a paper from the saved ones."""
+    """Remove a paper from the saved ones."""
     if request.owner is None or not request.chat.is_private:
         return request.acknowledge(request.t("dead button"))
     papers = request.preferences.saved(request.owner)
-    paper = next((each for each in papers if key_of(each.id) == key), None)
+    paper = next((paper for paper in papers if short_key(paper.id) == key), None)
     if paper is None:
         return request.acknowledge(request.t("gone"))
     request.preferences.unsave(request.owner, paper.id)
-    return request.show(_saved(request, number_in(number) or 0))
+    return request.show(_saved(request, parse_number(number) or 0))
 
 
 def _saved(request: Request, number: int) -> Message:
     papers = request.preferences.saved(request.owner) if request.owner else ()
     if not papers:
-        return said(request.t("saved.none"))
+        return own_message(request.t("saved.none"))
     number = min(number, (len(papers) - 1) // _PER_PAGE)
     first = number * _PER_PAGE
     entries = papers[first : first + _PER_PAGE]
@@ -242,7 +252,7 @@ def _saved(request: Request, number: int) -> Message:
         for index, paper in enumerate(entries, start=first + 1)
     ]
     removes = [
-        Button(text=f"{index} ✕", data=f"unsave:{key_of(paper.id)}:{number}")
+        Button(text=f"{index} ✕", data=f"unsave:{short_key(paper.id)}:{number}")
         for index, paper in enumerate(entries, start=first + 1)
     ]
     turn = [Button(text="‹", data=f"saved:{number - 1}")] * (number > 0)
@@ -262,7 +272,7 @@ def _linked(paper: Paper, language: str) -> Markup:
 
 
 def export(request: Request) -> Actions:
-    """Give the subscriptions as YAML, or the saved papers as BibTeX or RIS."""
+    """Export the subscriptions as YAML, or the saved papers as BibTeX or RIS."""
     wanted = request.arguments.lower()
     if wanted in ("bib", "bibtex", "ris"):
         if request.owner is None or not request.chat.is_private:
@@ -279,59 +289,21 @@ def export(request: Request) -> Actions:
 
 
 def _as_text_or_file(request: Request, name: str, content: str, lead: str) -> Actions:
-    """The content as text to copy where one message takes it, else as a file."""
+    """The content as text to copy where it fits in one message, else as a file."""
     if not content:
         return request.tell("export.empty")
     whole = block(content)
     if whole.units < TEXT_UNITS - 200 and whole.fits:
-        return request.say(message(*([ours(lead)] if lead else []), whole))
+        return request.say(message(*([own_text(lead)] if lead else []), whole))
     return request.file(name, content)
-
-
-# --- delete everything
-
-
-def delete_me(request: Request) -> Actions:
-    """Delete everything about the person, once they said yes."""
-    if request.voter() is None:
-        return request.tell("as chat")
-    if request.arguments.lower() == "yes":
-        return delete(request, "yes")
-    rows = [
-        [
-            Button(text=request.t("button.delete"), data=f"forget:{request.author.id}"),
-            Button(text=request.t("button.keep me"), data="forget:no"),
-        ]
-    ]
-    return request.say(message(plain(request.t("delete.ask")), rows=rows))
-
-
-def delete(request: Request, answer: str) -> Actions:
-    """Delete everything about the one who says so; a button works for the one whom it was shown to."""
-    person = request.author.id
-    if answer == "no":
-        return request.show(said(request.t("cancelled")))
-    if person is None or answer not in ("yes", str(person)):
-        return request.acknowledge(request.t("dead button"))
-    name = request.preferences.subscriber_at((str(person),))
-    deleted = request.preferences.delete(name, person, request.now)
-    what = request.t("comma").join(
-        f"{request.t(f'row.{kind}')} {count}" for kind, count in deleted.removed.items()
-    )
-    parts = [plain(request.t("deleted", what=what) if what else request.t("deleted.nothing"))]
-    if deleted.configured:
-        parts.append(plain(request.t("deleted.configured", rows=sum(deleted.remains.values()))))
-    elif not deleted.remains:
-        parts.append(plain(request.t("deleted.proof")))
-    return request.show(message(*parts))
 
 
 # --- inline queries
 
 
 def inline(finder: PaperFinder, query: InlineQuery, language: str) -> AnswerInline:
-    """Papers for what is typed; the newest for nothing, none for what is no query yet."""
-    start = number_in(query.offset) or 0
+    """Papers for the text typed so far: the newest for an empty text, none where it is not a valid query yet."""
+    start = parse_number(query.offset) or 0
     typed = " ".join(query.text.split())
     papers: Iterable[Paper]
     if not typed:
@@ -352,7 +324,7 @@ def _inline_result(paper: Paper, language: str) -> InlineResult:
     card = card_of(Item(paper=paper), language=language)
     day = short_day(card.date, language) if card.date else ""
     return InlineResult(
-        id=key_of(paper.id),
+        id=short_key(paper.id),
         title=cut(card.title_text, _TITLE),
         description=cut(" · ".join(filter(None, (day, card.gist_text))), _INLINE_GIST),
         message=render_list("", items_of([paper]), language),

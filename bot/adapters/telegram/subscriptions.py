@@ -1,4 +1,4 @@
-"""Subscribing in the chat: what a query would have brought, keeping it, searching, and the list with its buttons."""
+"""Subscriptions in the chat: previewing a query, keeping it, searching, and the list with its buttons."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -12,7 +12,7 @@ from bot.adapters.telegram.markup import (
     code,
     joined,
     link,
-    ours,
+    own_text,
     pieces,
     plain,
 )
@@ -24,11 +24,11 @@ from bot.adapters.telegram.requests import (
     Request,
     Say,
     chat_channel,
-    key_of,
     line,
     message,
-    number_in,
-    said,
+    own_message,
+    parse_number,
+    short_key,
     shortened,
 )
 from bot.adapters.telegram.texts import text
@@ -51,22 +51,22 @@ _PER_PAGE = 8
 """Subscriptions on one page of the list: each has a row of buttons."""
 _FOUND = 5
 _ANSWER_WITHIN = timedelta(minutes=30)
-"""For so long the next text is taken for the answer to a question of ours."""
-_LONGEST_TEXT = 300
-"""A longer text that is no command is hardly a search."""
+"""Time in which the next text counts as the answer to a question of the bot."""
+_LONGEST_SEARCH = 300
+"""Text that is not a command is cut to this length and searched for."""
 
-# --- what a query would have brought
+# --- previews of queries
 
 
 def add(request: Request) -> Actions:
     """Show what a query would have brought, with buttons to keep it."""
     if not request.arguments:
-        return request.say(said(request.t("add.usage")))
+        return request.say(own_message(request.t("add.usage")))
     return offer(request, request.arguments)
 
 
 def offer(request: Request, written: str, *, lead: str = "", replaces: str = "") -> Actions:
-    """Show what the query would have brought, and offer to keep it (in place of another, where one is named)."""
+    """Show what the query would have brought, and offer to keep it, or to put it in place of `replaces`."""
     if paper_id := _linked_paper(written):
         return _one_paper(request, paper_id)
     try:
@@ -88,12 +88,12 @@ def offer(request: Request, written: str, *, lead: str = "", replaces: str = "")
             Button(text=request.t("button.cancel"), data=f"no:{proposal}"),
         ],
     ]
-    return request.say(message(ours(lead) if lead else NOTHING, *_preview(request, preview), rows=rows))
+    return request.say(message(own_text(lead) if lead else NOTHING, *_preview(request, preview), rows=rows))
 
 
 def _preview(request: Request, preview: QueryPreview) -> Sequence[Markup]:
     paragraphs = [
-        joined("\n", (_counted(request, preview), *(_match(request, each) for each in preview.matches)))
+        joined("\n", (_counted(request, preview), *(_match(request, match) for match in preview.matches)))
     ]
     if preview.verdict == "flood":
         share = round(100 * preview.found / preview.papers)
@@ -139,18 +139,18 @@ def _pace(request: Request, per_day: float) -> str:
 
 
 def _match(request: Request, match: Match) -> Markup:
-    """One match on a line: day, title, and the words that matched where the title does not show them."""
+    """A match on one line: date, title, and the words that matched where the title does not show them."""
     reason = Reason(subscription="", why=match.why)
     card = card_of(Item(paper=match.paper, reasons=(reason,)), language=request.language)
     entry = plain("• ") + _titled(card)
-    excerpt = next((each.excerpt for each in card.matches if each.excerpt), ())
+    excerpt = next((shown.excerpt for shown in card.matches if shown.excerpt), ())
     if any(piece.matched for piece in card.title) or not excerpt:
         return entry
     return entry + plain(" – “") + pieces(excerpt) + plain("”")
 
 
 def _titled(card: Card) -> Markup:
-    """The day and the linked title."""
+    """The date and the linked title."""
     day = plain(f"{short_day(card.date, card.language)}  ") if card.date else NOTHING
     return day + link(pieces(cut_pieces(card.title, _TITLE)), card.links.best)
 
@@ -162,7 +162,7 @@ def short_day(day: date, language: str) -> str:
     return f"{day.day} {wording(language).months[day.month - 1][:3]}"
 
 
-# --- keeping it
+# --- keeping what was offered
 
 
 def keep(request: Request, proposal_id: str) -> Actions:
@@ -209,7 +209,7 @@ def _keep(request: Request, proposal_id: str, query_of: Callable[[Proposal], str
 
 
 def remember_language(request: Request, name: str, language: str) -> None:
-    """Let a newcomer be written to in the language of their Telegram."""
+    """Set the language of a new subscriber to that of their Telegram app."""
     is_new = (
         request.preferences.subscriber(name) is None and request.preferences.choices(name).language is None
     )
@@ -233,31 +233,32 @@ def _kept(request: Request, added: AddedSubscription) -> Message:
         return message(line(request.t("kept.already"), name), plain(request.t("kept.wins")))
     if not added.is_new:
         return message(line(request.t("kept.already"), name))
-    return message(line(request.t("kept"), name), ours(request.t("kept.rest")))
+    return message(line(request.t("kept"), name), own_text(request.t("kept.rest")))
 
 
 def cancel(request: Request, proposal_id: str) -> Actions:
     """Leave everything as it was."""
     if request.preferences.proposal(proposal_id, request.address) is None:
         return request.acknowledge(request.t("dead button"))
-    return request.show(said(request.t("cancelled")))
+    return request.show(own_message(request.t("cancelled")))
 
 
-# --- who may
+# --- admission
 
 
 def _admitted(request: Request, proposal: Proposal) -> Actions | None:
-    """None for those who may subscribe; for others an operator is asked, once, and they are told so."""
+    """None where the chat may subscribe; otherwise the actions that ask the operators, once, and say so."""
     site, name = request.services.site, request.subscriber
     admission = request.preferences.admission(name)
     is_operator = request.author.id in site.operators
     if site.is_open or is_operator or admission == "allowed" or request.subscribers:
         return None
     if not site.operators:
-        return request.show(_not_open(request))
+        nobody = line(request.t("not open.nobody"), code(request.address), request.t("stop"))
+        return request.show(message(nobody))
     if admission != "unknown":
         key = "not open.refused" if admission == "refused" else "not open.waiting"
-        return request.show(said(request.t(key)))
+        return request.show(own_message(request.t(key)))
     request.preferences.admit(name, "asked", request.now)
     who = shortened(request.author.name or request.chat.title or name, _NAME)
     if not request.chat.is_private:
@@ -279,23 +280,16 @@ def _admitted(request: Request, proposal: Proposal) -> Actions | None:
                 Button(text=text("button.refuse", "en"), data=f"let:{wish}:n"),
             ]
         ]
-        question = line(text("ask.operator", "en", who=who), code(cut(_wish(proposal), _QUERY)))
+        query = proposal.values.get("query") or f"like {proposal.values.get('paper', '')}"
+        question = line(text("ask.operator", "en", who=who), code(cut(query, _QUERY)))
         asks.append(Say(chat=ChatAddress(id=operator), message=message(question, rows=rows)))
-    return (*request.show(said(request.t("not open"))), *asks)
-
-
-def _wish(proposal: Proposal) -> str:
-    return proposal.values.get("query") or f"like {proposal.values.get('paper', '')}"
-
-
-def _not_open(request: Request) -> Message:
-    return message(line(request.t("not open.nobody"), code(request.address), request.t("stop")))
+    return (*request.show(own_message(request.t("not open"))), *asks)
 
 
 def admit(request: Request, wish_id: str, answer: str) -> Actions:
-    """An operator's answer: carries out what was asked for, and tells the one who asked.
+    """Carry out an operator's answer, and tell the person who asked.
 
-    The first answer holds; other operators, and who presses again, see what it was.
+    The first answer counts; later ones only show what it was.
     """
     wish = request.preferences.proposal(wish_id, request.address)
     if wish is None or wish.kind != "admit" or request.author.id not in request.services.site.operators:
@@ -303,20 +297,20 @@ def admit(request: Request, wish_id: str, answer: str) -> Actions:
     name, origin, language = wish.values["subscriber"], wish.values["chat"], wish.values["language"]
     allowed = answer == "y"
     answered = request.preferences.admission(name)
-    if answered == "unknown":  # whoever asked has deleted it
+    if answered == "unknown":  # the person who asked has deleted it
         return request.acknowledge(request.t("dead button"))
     if answered != "asked":
-        return request.show(said(request.t(f"ask.{answered}")))
+        return request.show(own_message(request.t(f"ask.{answered}")))
     chat, _, topic = origin.partition("/")
     address = ChatAddress(id=int(chat), topic=int(topic) if topic else None)
     if not allowed:
         request.preferences.admit(name, "refused", request.now)
         return (
-            *request.show(said(request.t("ask.refused"))),
-            Say(chat=address, message=said(text("not open.refused", language))),
+            *request.show(own_message(request.t("ask.refused"))),
+            Say(chat=address, message=own_message(text("not open.refused", language))),
         )
     remember_language(request, name, language)
-    parts = [ours(text("admitted", language))]
+    parts = [own_text(text("admitted", language))]
     proposal = request.preferences.proposal(wish.values["proposal"], origin)
     if proposal is not None and proposal.kind == "add":
         channel = chat_channel(origin)
@@ -325,20 +319,20 @@ def admit(request: Request, wish_id: str, answer: str) -> Actions:
             name, proposal.values["query"], request.now, channel=channel, only=only
         )
         parts.append(line(text("kept", language), bold(shortened(added.name, _NAME))))
-    request.preferences.admit(name, "allowed", request.now)  # the last, so that a crash before is made good
-    parts.append(ours(text("begin", language)))
+    request.preferences.admit(name, "allowed", request.now)  # last, so that it is repeated after a crash
+    parts.append(own_text(text("begin", language)))
     return (
-        *request.show(said(request.t("ask.allowed"))),
+        *request.show(own_message(request.t("ask.allowed"))),
         Say(chat=address, message=message(*parts)),
         Deliver(),
     )
 
 
-# --- questions of ours that the next text answers
+# --- questions of the bot, which the next text answers
 
 
 def ask_for_query(request: Request, proposal_id: str) -> Actions:
-    """Ask for another query in place of the one that was offered."""
+    """Ask for a query in place of the one that was offered."""
     proposal = request.preferences.proposal(proposal_id, request.address)
     if proposal is None or proposal.kind != "add":
         return request.acknowledge(request.t("dead button"))
@@ -354,7 +348,7 @@ def _ask(request: Request, query: str, replaces: str) -> Actions:
 
 
 def answer(request: Request) -> Actions:
-    """A text that is no command: the answer to a question of ours, or else a search."""
+    """Take text that is not a command as the answer to a question of the bot, else as a search."""
     awaited = request.preferences.take_answer(request.address, request.author.id, request.now)
     if awaited is not None and request.may_change:
         return offer(request, request.arguments, replaces=awaited.get("replaces", ""))
@@ -362,7 +356,7 @@ def answer(request: Request) -> Actions:
         return ()
     if not any(map(str.isalnum, request.arguments)):
         return request.tell("search.words")
-    return _search(request, request.arguments[:_LONGEST_TEXT], lead=request.t("search.text"))
+    return _search(request, request.arguments[:_LONGEST_SEARCH], lead=request.t("search.text"))
 
 
 # --- searching
@@ -371,7 +365,7 @@ def answer(request: Request) -> Actions:
 def search(request: Request) -> Actions:
     """Show the newest papers that a query finds."""
     if not request.arguments:
-        return request.say(said(request.t("search.usage")))
+        return request.say(own_message(request.t("search.usage")))
     return _search(request, request.arguments)
 
 
@@ -387,7 +381,7 @@ def _search(request: Request, written: str, *, lead: str = "") -> Actions:
 
 
 def _linked_paper(written: str) -> PaperId | None:
-    """The paper whose id or link somebody wrote, and nothing else."""
+    """The paper where the text is nothing but its id or link."""
     return None if len(written.split()) != 1 else parse_paper_id(written)
 
 
@@ -405,7 +399,7 @@ def _one_paper(request: Request, paper_id: PaperId) -> Actions:
 def more_found(request: Request, proposal_id: str, start: str) -> Actions:
     """Show the next papers of a search, in its message."""
     proposal = request.preferences.proposal(proposal_id, request.address)
-    first = number_in(start)
+    first = parse_number(start)
     if proposal is None or first is None:
         return request.acknowledge(request.t("dead button"))
     try:
@@ -422,11 +416,11 @@ def _found(request: Request, query: Query, proposal: str, start: int, lead: str)
     if count:
         index = request.t("search.found", first=start + 1, last=start + len(matches), count=count)
         heading += plain(f" · {index}")
-    lines = [_match(request, each) for each in matches] or [plain(request.t("search.none"))]
+    lines = [_match(request, match) for match in matches] or [plain(request.t("search.none"))]
     buttons = [Button(text=request.t("button.subscribe"), data=f"sub:{proposal}")]
     if start + len(matches) < count:
         buttons.append(Button(text=request.t("button.more"), data=f"find:{proposal}:{start + len(matches)}"))
-    above = ours(lead) if lead else NOTHING
+    above = own_text(lead) if lead else NOTHING
     return message(above, joined("\n\n", (heading, *lines)), rows=[buttons])
 
 
@@ -442,10 +436,10 @@ def subscribe(request: Request, proposal_id: str) -> Actions:
 
 
 def follow_link(request: Request) -> Actions:
-    """`/start PAYLOAD`: offer what a link says."""
+    """Offer the query in the payload of a link (`/start PAYLOAD`)."""
     query = query_of_payload(request.arguments)
     if query is None:
-        return request.say(said(request.t("link.wrong")))
+        return request.say(own_message(request.t("link.wrong")))
     return offer(request, query, lead=request.t("link.question"))
 
 
@@ -459,19 +453,20 @@ def list_subscriptions(request: Request) -> Actions:
 
 def page(request: Request, number: str) -> Actions:
     """Show another page of the list."""
-    return request.show(_list(request, number_in(number) or 0))
+    return request.show(_list(request, parse_number(number) or 0))
 
 
 def _list(request: Request, number: int, note: str = "") -> Message:
     listed = request.preferences.listed(request.subscriber)
     if not listed:
-        return message(ours(request.t("list.none")), ours(request.t("begin")))
+        return message(own_text(request.t("list.none")), own_text(request.t("begin")))
     pages = -(-len(listed) // _PER_PAGE)
     number = min(max(number, 0), pages - 1)
     first = number * _PER_PAGE
     entries = listed[first : first + _PER_PAGE]
-    lines = [_listed(request, first + index, each) for index, each in enumerate(entries, start=1)]
-    rows = [_list_buttons(request, first + index, each) for index, each in enumerate(entries, start=1)]
+    numbered = list(enumerate(entries, start=first + 1))
+    lines = [_entry(request, number, entry) for number, entry in numbered]
+    rows = [_list_buttons(request, number, entry) for number, entry in numbered]
     turn = [("‹", number - 1)] * (number > 0) + [("›", number + 1)] * (number < pages - 1)
     rows.append([Button(text=sign, data=f"list:{to}") for sign, to in turn])
     place_shown = (
@@ -485,26 +480,26 @@ def _list(request: Request, number: int, note: str = "") -> Message:
     )
 
 
-def _listed(request: Request, number: int, each: ListedSubscription) -> Markup:
-    entry = line(f"{number}. ", bold(shortened(each.name, _NAME)))
-    if not same_name(each.name, each.text):
-        entry += line(" — ", code(shortened(each.text, _QUERY)))
-    if each.paused:
-        entry += plain(request.t("list.paused"))
-    if where := _where(request, each):
-        entry += plain(f" · {where}")
-    if not each.chosen:
-        entry += plain(request.t("list.configured"))
-    if each.wins:
-        entry += plain(request.t("list.wins"))
-    return entry
+def _entry(request: Request, number: int, entry: ListedSubscription) -> Markup:
+    markup = line(f"{number}. ", bold(shortened(entry.name, _NAME)))
+    if not same_name(entry.name, entry.text):
+        markup += line(" — ", code(shortened(entry.text, _QUERY)))
+    if entry.paused:
+        markup += plain(request.t("list.paused"))
+    if where := _where(request, entry):
+        markup += plain(f" · {where}")
+    if not entry.chosen:
+        markup += plain(request.t("list.configured"))
+    if entry.wins:
+        markup += plain(request.t("list.wins"))
+    return markup
 
 
-def _where(request: Request, each: ListedSubscription) -> str:
-    """The place that a subscription goes to, where that is not everywhere."""
+def _where(request: Request, entry: ListedSubscription) -> str:
+    """Names of the topics that a subscription goes to; empty where it is not limited to any."""
     prefix = f"telegram:{request.chat.id}"
-    places = [target.removeprefix(prefix) for target in each.only if target.startswith(prefix)]
-    if not each.only or (not request.chat.is_forum and places):
+    places = [target.removeprefix(prefix) for target in entry.only if target.startswith(prefix)]
+    if not entry.only or (not request.chat.is_forum and places):
         return ""
     if not places:
         return request.t("list.elsewhere")
@@ -518,11 +513,11 @@ def _topic_name(request: Request, topic: str, names: Mapping[int, str]) -> str:
     return request.t("list.topic", name=names.get(int(topic), topic) if topic.isdecimal() else topic)
 
 
-def _list_buttons(request: Request, number: int, each: ListedSubscription) -> list[Button]:
-    key = key_of(each.name)
-    pause = ("▶", "go") if each.paused else ("⏸", "hold")
+def _list_buttons(request: Request, number: int, entry: ListedSubscription) -> list[Button]:
+    key = short_key(entry.name)
+    pause = ("▶", "go") if entry.paused else ("⏸", "hold")
     buttons = [Button(text=f"{number} {pause[0]}", data=f"{pause[1]}:{key}")]
-    if each.chosen:
+    if entry.chosen:
         buttons = [
             Button(text=f"{number} ✎", data=f"ed:{key}"),
             *buttons,
@@ -536,70 +531,70 @@ def _list_notes(request: Request) -> list[Markup]:
     notes: list[Markup] = []
     subscriber = request.preferences.subscriber(request.subscriber)
     if subscriber is not None and subscriber.exclude:
-        left_out = request.t("comma").join(shortened(each, _NAME) for each in subscriber.exclude)
+        left_out = request.t("comma").join(shortened(word, _NAME) for word in subscriber.exclude)
         notes.append(plain(request.t("list.excluded") + cut(left_out, 600)))
     if subscriber is not None and subscriber.snoozed_until and subscriber.snoozed_until > request.now:
         until = subscriber.snoozed_until.astimezone(subscriber.timezone)
         notes.append(plain(request.t("list.snoozed", until=f"{until:%Y-%m-%d %H:%M}")))
     if request.services.deliveries.is_stopped(request.addresses):
-        notes.append(ours(request.t("list.stopped")))
+        notes.append(own_text(request.t("list.stopped")))
     return notes
 
 
-def _chosen(request: Request, key: str) -> ListedSubscription | None:
-    """The subscription of the chat that a button means; None where it is gone or never was the chat's."""
+def _entry_of(request: Request, key: str) -> ListedSubscription | None:
+    """The subscription of the chat that a button refers to; None where there is none."""
     listed = request.preferences.listed(request.subscriber)
-    return next((each for each in listed if key_of(each.name) == key), None)
+    return next((entry for entry in listed if short_key(entry.name) == key), None)
 
 
 def _page_of(request: Request, key: str) -> int:
     listed = request.preferences.listed(request.subscriber)
-    return next((index // _PER_PAGE for index, each in enumerate(listed) if key_of(each.name) == key), 0)
+    return next((index // _PER_PAGE for index, entry in enumerate(listed) if short_key(entry.name) == key), 0)
 
 
 def pause(request: Request, key: str) -> Actions:
-    """Let a subscription of the list find nothing for now."""
+    """Pause a subscription of the list."""
     return _set_paused(request, key, paused=True)
 
 
 def resume(request: Request, key: str) -> Actions:
-    """Let a paused subscription find again."""
+    """Resume a paused subscription of the list."""
     return _set_paused(request, key, paused=False)
 
 
 def _set_paused(request: Request, key: str, *, paused: bool) -> Actions:
-    each = _chosen(request, key)
-    if each is None:
+    entry = _entry_of(request, key)
+    if entry is None:
         return request.acknowledge(request.t("gone"))
-    request.preferences.pause(request.subscriber, each.name, request.now, paused=paused)
+    request.preferences.pause(request.subscriber, entry.name, request.now, paused=paused)
     return (*request.show(_list(request, _page_of(request, key))), Deliver())
 
 
 def remove_pressed(request: Request, key: str) -> Actions:
-    """End a subscription of the list."""
-    each = _chosen(request, key)
-    if each is None:
+    """Remove a subscription of the list."""
+    entry = _entry_of(request, key)
+    if entry is None:
         return request.acknowledge(request.t("gone"))
     number = _page_of(request, key)
     try:
-        request.preferences.remove(request.subscriber, each.name, request.now)
+        request.preferences.remove(request.subscriber, entry.name, request.now)
     except ChoiceRefused as refused:
         return request.refuse(refused)
-    return request.show(_list(request, number, request.t("removed") + shortened(each.name, _NAME)))
+    return request.show(_list(request, number, request.t("removed") + shortened(entry.name, _NAME)))
 
 
 def edit_pressed(request: Request, key: str) -> Actions:
-    """Ask for another query for a subscription of the list."""
-    each = _chosen(request, key)
-    if each is None or not each.chosen:
+    """Ask for a new query of a subscription of the list."""
+    entry = _entry_of(request, key)
+    if entry is None or not entry.chosen:
         return request.acknowledge(request.t("gone"))
-    return _ask(request, each.text, each.name)
+    return _ask(request, entry.text, entry.name)
 
 
 def route_pressed(request: Request, key: str) -> Actions:
     """Show the topics to which a subscription of the list may go."""
-    each = _chosen(request, key)
-    if each is None or not each.chosen:
+    entry = _entry_of(request, key)
+    if entry is None or not entry.chosen:
         return request.acknowledge(request.t("gone"))
     topics = {0: request.t("list.general"), **request.topics}
     if request.chat.topic is not None:
@@ -609,28 +604,28 @@ def route_pressed(request: Request, key: str) -> Actions:
         for topic, name in list(topics.items())[:60]
     ]
     rows = [buttons[start : start + 2] for start in range(0, len(buttons), 2)]
-    question = line(request.t("route.where"), bold(shortened(each.name, _NAME)))
+    question = line(request.t("route.where"), bold(shortened(entry.name, _NAME)))
     back = [Button(text="‹", data=f"list:{_page_of(request, key)}")]
     return request.show(message(question, rows=[*rows, back]))
 
 
 def route(request: Request, key: str, topic: str) -> Actions:
-    """Let a subscription of the list go to a topic; 0 is the general one."""
-    each = _chosen(request, key)
-    thread = number_in(topic)
-    if each is None or thread is None:
+    """Send a subscription of the list to a topic; 0 is the general one."""
+    entry = _entry_of(request, key)
+    thread = parse_number(topic)
+    if entry is None or thread is None:
         return request.acknowledge(request.t("gone"))
     topic_name = request.topics.get(thread, "")
     channel = request.channel_at(replace(request.chat, topic=thread or None, topic_name=topic_name))
     try:
-        request.preferences.route(request.subscriber, each.name, channel, request.now)
+        request.preferences.route(request.subscriber, entry.name, channel, request.now)
     except ChoiceRefused as refused:
         return request.refuse(refused)
     return request.show(_list(request, _page_of(request, key), request.t("routed")))
 
 
 def remove(request: Request) -> Actions:
-    """End a subscription by its number or name; without one, show the list."""
+    """Remove a subscription by its number or name; without either show the list."""
     listed = request.preferences.listed(request.subscriber)
     wanted = request.arguments
     if not wanted:
