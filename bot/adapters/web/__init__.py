@@ -1,1 +1,1 @@
-"""The web server: feeds, paper pages and unsubscribing."""
+"""The web server: pages, feeds, forms and a read API."""

@@ -1,4 +1,6 @@
-"""Answers: bodies that are made once per revision of the state, and the responses negotiated from them (RFC 9110)."""
+"""Answer: a response before content negotiation (RFC 9110), compressed once; and the cache of answers for one revision of
+the state.
+"""
 
 import asyncio
 import gzip
@@ -39,16 +41,20 @@ SECURITY_HEADERS: Mapping[str, str] = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
-"""Headers of every response: a page may load our own style sheet and script, and nothing from anywhere else."""
+"""Headers of every response: a page may load this site's style sheet and script, and nothing from elsewhere."""
 
 FRESH_FOR = 0.1
-"""Seconds for which the revision of the state is believed."""
+"""Seconds after which the revision of the state is asked for again."""
 
 _LONGEST_REQUEST = 2_048
+"""Bytes of a request whose reply is cached at most."""
 _MOST_REPLIES = 1_024
 _WORTH_ZIPPING = 1_000
 _ENCODINGS = ("br", "gzip")
-"""In the order in which they are preferred where a client takes both alike."""
+"""The supported codings, preferred first where a client weighs them alike."""
+
+_MOST_THREADS = 4
+"""Answers that are made at the same time: more wait, so that sending and ingest are not starved."""
 
 OK, NOT_MODIFIED = 200, 304
 RawHeaders = list[tuple[bytes, bytes]]
@@ -56,7 +62,10 @@ RawHeaders = list[tuple[bytes, bytes]]
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """A response before negotiation; `encoded` holds the body by coding, where that is shorter. `tag` names the body."""
+    """A response before content negotiation.
+
+    `tag` is a hash of the body, for its ETag; `encoded` holds the compressed body by coding where that is shorter.
+    """
 
     body: bytes
     media_type: str
@@ -68,18 +77,21 @@ class Answer:
 
     @property
     def size(self) -> int:
-        """Bytes that it takes in memory."""
+        """Bytes of the body in all codings."""
         return len(self.body) + sum(map(len, self.encoded.values()))
 
     @cached_property
     def _raw(self) -> dict[str, tuple[RawHeaders, RawHeaders]]:
-        """By coding (empty for none) the headers of the whole response, and those of a 304."""
+        """Headers of the full response and of a 304, by coding; an empty coding is the plain body."""
         return {coding: self._headers(coding) for coding in ("", *self.encoded)}
 
     @cached_property
     def _lines(self) -> dict[str, tuple[bytes, bytes]]:
-        """The same headers as they go over the wire, with the empty line after them."""
-        return {coding: (_wire(whole), _wire(short)) for coding, (whole, short) in self._raw.items()}
+        """The same headers as bytes of the wire, the empty line after them included."""
+        return {
+            coding: (_header_lines(full), _header_lines(not_modified))
+            for coding, (full, not_modified) in self._raw.items()
+        }
 
     def _headers(self, coding: str) -> tuple[RawHeaders, RawHeaders]:
         vary = filter(None, ("Accept-Encoding", *self.headers.get("Vary", "").split(", ")))
@@ -90,38 +102,38 @@ class Answer:
             **SECURITY_HEADERS,
         }
         if self.modified:
-            shared["Last-Modified"] = format_datetime(_second(self.modified), usegmt=True)
+            shared["Last-Modified"] = format_datetime(_whole_second(self.modified), usegmt=True)
         content = {
             "Content-Type": self.media_type,
             "Content-Length": str(len(self.encoded[coding] if coding else self.body)),
             **({"Content-Encoding": coding} if coding else {}),
         }
-        return _bytes({**content, **shared}), _bytes(shared)
+        return _encode_headers({**content, **shared}), _encode_headers(shared)
 
     def etag(self, coding: str) -> str:
-        """The strong tag of the body in this coding."""
+        """The strong ETag of the body in this coding."""
         return f'"{self.tag}-{coding}"' if coding else f'"{self.tag}"'
 
     async def send(self, scope: Scope, send: Send) -> None:
-        """Send it as this request wants it."""
-        status, coding = self._choice(scope)
-        whole, not_modified = self._raw[coding]
-        headers = not_modified if status == NOT_MODIFIED else whole
+        """Send the response that this request negotiates."""
+        status, coding = self._negotiate(scope)
+        full, not_modified = self._raw[coding]
+        headers = not_modified if status == NOT_MODIFIED else full
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": self._body(scope, status, coding)})
 
     def reply(self, scope: Scope) -> "Reply":
-        """The answer over the wire, as this request wants it."""
-        status, coding = self._choice(scope)
-        whole, not_modified = self._lines[coding]
+        """The response that this request negotiates, as bytes of the wire."""
+        status, coding = self._negotiate(scope)
+        full, not_modified = self._lines[coding]
         return Reply(
             status=status,
-            headers=not_modified if status == NOT_MODIFIED else whole,
+            headers=not_modified if status == NOT_MODIFIED else full,
             body=self._body(scope, status, coding),
         )
 
-    def _choice(self, scope: Scope) -> tuple[int, str]:
-        """Status (304 where the client's copy is good) and coding."""
+    def _negotiate(self, scope: Scope) -> tuple[int, str]:
+        """Status (304 where the client's copy is current) and coding."""
         accepted = if_none_match = if_modified_since = b""
         for name, value in scope["headers"]:
             if name == b"accept-encoding":
@@ -131,16 +143,16 @@ class Answer:
             elif name == b"if-modified-since":
                 if_modified_since = value
         coding = next((coding for coding in codings(accepted) if coding in self.encoded), "")
-        is_known = self.status == OK and self._is_known(coding, if_none_match, if_modified_since)
-        return NOT_MODIFIED if is_known else self.status, coding
+        is_current = self.status == OK and self._is_current(coding, if_none_match, if_modified_since)
+        return NOT_MODIFIED if is_current else self.status, coding
 
     def _body(self, scope: Scope, status: int, coding: str) -> bytes:
         if status == NOT_MODIFIED or scope["method"] == "HEAD":
             return b""
         return self.encoded[coding] if coding else self.body
 
-    def _is_known(self, coding: str, if_none_match: bytes, if_modified_since: bytes) -> bool:
-        """True where the client's copy is still good; a date counts only where no tag was sent (RFC 9110 §13.2.2)."""
+    def _is_current(self, coding: str, if_none_match: bytes, if_modified_since: bytes) -> bool:
+        """Whether the client's copy is current; a date counts only where no ETag was sent (RFC 9110 §13.2.2)."""
         if if_none_match:
             tags = [tag.strip().removeprefix("W/") for tag in if_none_match.decode("latin-1").split(",")]
             return self.etag(coding) in tags or "*" in tags
@@ -150,11 +162,11 @@ class Answer:
             since = parsedate_to_datetime(if_modified_since.decode("latin-1"))
         except ValueError:
             return False
-        return _second(self.modified) <= since.replace(tzinfo=UTC)
+        return _whole_second(self.modified) <= since.replace(tzinfo=UTC)
 
 
 class Reply(NamedTuple):
-    """An answer over the wire: `headers` have a line break after each and after all."""
+    """A response as bytes of the wire: `headers` include the empty line that ends them, but no status line."""
 
     status: int
     headers: bytes
@@ -162,7 +174,7 @@ class Reply(NamedTuple):
 
 
 class AnswerResponse(Response):
-    """An answer where Starlette wants a response."""
+    """Adapter: an Answer as a response of Starlette."""
 
     def __init__(self, content: Answer) -> None:
         super().__init__(status_code=content.status)
@@ -181,7 +193,7 @@ def answer(
     status: int = 200,
     headers: Mapping[str, str] | None = None,
 ) -> Answer:
-    """The answer with that body; the same body always gives the same tag and the same encoded bytes."""
+    """The answer with that body. Deterministic: equal bodies have equal tags and equal compressed bytes."""
     data = body.encode() if isinstance(body, str) else body
     return Answer(
         body=data,
@@ -195,43 +207,45 @@ def answer(
 
 
 class AnswerCache:
-    """Cache of answers for one revision of the state, the least used forgotten first; each is made once, in a thread.
+    """Cache of the answers for one revision of the state (least recently used out first).
 
-    The revision is asked for at most every `fresh_for` seconds, so an answer may be so much older than the state.
+    An answer is made once, in a thread, however many requests wait for it. A new revision empties the cache. The
+    revision is asked for at most every `fresh_for` seconds, so an answer may be that much older than the state.
     """
 
     def __init__(
         self, revision: Callable[[], str], *, most_bytes: int = 64_000_000, fresh_for: float = FRESH_FOR
     ) -> None:
-        self._ask = revision
+        self._read_revision = revision
         self._most_bytes = most_bytes
         self._fresh_for = fresh_for
         self._revision: str | None = None
         self._asked_at = float("-inf")
-        self._asking = asyncio.Lock()
-        self._kept: OrderedDict[Hashable, Answer] = OrderedDict()
+        self._asking_lock = asyncio.Lock()
+        self._answers: OrderedDict[Hashable, Answer] = OrderedDict()
         self._replies: dict[bytes, Reply] = {}
         self._size = 0
-        self._making: dict[tuple[str, Hashable], asyncio.Future[Answer]] = {}
-        self._threads = asyncio.Semaphore(_MAKERS)
+        self._pending: dict[tuple[str, Hashable], asyncio.Future[Answer]] = {}
+        self._threads = asyncio.Semaphore(_MOST_THREADS)
 
-    def kept(self, key: Hashable) -> Answer | None:
-        """The answer, if it is there and the revision was asked for just now."""
+    def cached(self, key: Hashable) -> Answer | None:
+        """The answer if it is cached and the revision is fresh; None otherwise. Never waits."""
         if not self._is_fresh():
             return None
-        cached = self._kept.get(key)
-        if cached is not None:
-            self._kept.move_to_end(key)
-        return cached
+        answer = self._answers.get(key)
+        if answer is not None:
+            self._answers.move_to_end(key)
+        return answer
 
     def reply(self, request: bytes) -> Reply | None:
-        """The reply to exactly these bytes, if it is there and the revision was asked for just now: readers of feeds send
-        the same request again and again.
+        """The reply to exactly these bytes if it is cached and the revision is fresh; None otherwise.
+
+        It pays since feed readers send the same request again and again.
         """
         return self._replies.get(request) if self._is_fresh() else None
 
-    def keep_reply(self, request: bytes, reply: Reply) -> None:
-        """Keep the reply that an answer of this revision gave to a whole request of these bytes."""
+    def cache_reply(self, request: bytes, reply: Reply) -> None:
+        """Cache the reply that an answer of this revision gave to a complete request of these bytes."""
         if len(request) > _LONGEST_REQUEST or not self._is_fresh():
             return
         if len(self._replies) >= _MOST_REPLIES:
@@ -242,54 +256,50 @@ class AnswerCache:
         return asyncio.get_running_loop().time() - self._asked_at <= self._fresh_for
 
     async def get(self, key: Hashable, make: Callable[[], Answer]) -> Answer:
-        """The answer; where there is none of this revision, `make()`, called in a thread while others wait for it."""
+        """The cached answer of this revision, or else that of `make()`, which runs in a thread."""
         revision = await self.revision()
-        cached = self._kept.get(key)
+        cached = self._answers.get(key)
         if cached is not None:
             return cached
         name = revision, key
-        if (making := self._making.get(name)) is not None:
-            return await asyncio.shield(making)
-        making = self._making[name] = asyncio.ensure_future(self._made(revision, key, make))
-        making.add_done_callback(lambda _: self._making.pop(name, None))
-        return await asyncio.shield(making)
+        if (pending := self._pending.get(name)) is not None:
+            return await asyncio.shield(pending)
+        pending = self._pending[name] = asyncio.ensure_future(self._make(revision, key, make))
+        pending.add_done_callback(lambda _: self._pending.pop(name, None))
+        return await asyncio.shield(pending)
 
     async def revision(self) -> str:
-        """The revision of the state, asked for if that was too long ago; a new one forgets all answers."""
+        """The revision of the state, asked for again unless it is fresh; a new one empties the cache."""
         loop = asyncio.get_running_loop()
         if self._revision is None or loop.time() - self._asked_at > self._fresh_for:
-            async with self._asking:
+            async with self._asking_lock:
                 if self._revision is None or loop.time() - self._asked_at > self._fresh_for:
                     asked_at = loop.time()
-                    revision = await asyncio.to_thread(self._ask)
+                    revision = await asyncio.to_thread(self._read_revision)
                     if revision != self._revision:
-                        self._kept.clear()
+                        self._answers.clear()
                         self._replies.clear()
                         self._size = 0
                         self._revision = revision
                     self._asked_at = asked_at
         return self._revision
 
-    async def _made(self, revision: str, key: Hashable, make: Callable[[], Answer]) -> Answer:
+    async def _make(self, revision: str, key: Hashable, make: Callable[[], Answer]) -> Answer:
         async with self._threads:
             made = await asyncio.to_thread(make)
-        # The revision is read before the answer is made: what changes meanwhile gives the next request another one.
+        # The revision was read before the answer was made: a change meanwhile gives the next request a new revision.
         if revision == self._revision and made.size <= self._most_bytes // 4:
-            self._kept[key] = made
+            self._answers[key] = made
             self._size += made.size
             while self._size > self._most_bytes:
-                self._size -= self._kept.popitem(last=False)[1].size
-                self._replies.clear()  # they hold the body of what is forgotten
+                self._size -= self._answers.popitem(last=False)[1].size
+                self._replies.clear()  # they may hold the removed body
         return made
-
-
-_MAKERS = 4
-"""Answers that are made at a time: the others wait, so that the program's own work is not starved."""
 
 
 @lru_cache(256)
 def codings(accepted: bytes) -> tuple[str, ...]:
-    """The codings that an Accept-Encoding header allows, the preferred first."""
+    """The supported codings that an Accept-Encoding header allows, preferred first."""
     weights: dict[str, float] = {}
     for choice in accepted.decode("latin-1").lower().split(","):
         name, *parameters = (part.strip() for part in choice.split(";"))
@@ -315,13 +325,13 @@ def _encoded(data: bytes) -> dict[str, bytes]:
     return {coding: encoded for coding, encoded in by_coding.items() if len(encoded) < len(data)}
 
 
-def _bytes(headers: Mapping[str, str]) -> RawHeaders:
+def _encode_headers(headers: Mapping[str, str]) -> RawHeaders:
     return [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
 
 
-def _wire(headers: RawHeaders) -> bytes:
+def _header_lines(headers: RawHeaders) -> bytes:
     return b"".join(name + b": " + value + b"\r\n" for name, value in headers) + b"\r\n"
 
 
-def _second(moment: datetime) -> datetime:
+def _whole_second(moment: datetime) -> datetime:
     return moment.astimezone(UTC).replace(microsecond=0)

@@ -1,4 +1,4 @@
-"""Read API: papers and previews as JSON, and the description of it (OpenAPI 3.1)."""
+"""Read API: papers and previews as JSON, and its OpenAPI 3.1 document."""
 
 import json
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from starlette.responses import Response
 from bot import __version__
 from bot.adapters.web.answers import JSON, PUBLIC, Answer, answer
 from bot.adapters.web.pages import PAGE_OF
-from bot.adapters.web.papers import MOST_DAYS, PREVIEW_DAYS, number_of, query_text
+from bot.adapters.web.papers import MOST_DAYS, PREVIEW_DAYS, number_parameter, query_parameter
 from bot.adapters.web.site import WebSite
 from bot.domain.analysis.preview import Match
 from bot.domain.card import Card, card_of
@@ -34,18 +34,18 @@ class ApiEndpoints:
         self._service = site.service
 
     async def papers(self, request: Request) -> Response:
-        """The papers that match `q`, or the newest of all, newest first."""
-        page = number_of(request, "page", 1, _LAST_PAGE)
+        """The papers that match `q`, newest first; without `q` all papers."""
+        page = number_parameter(request, "page", 1, _LAST_PAGE)
         start = (page - 1) * PAGE_OF
 
-        def made(query: Query | None) -> dict[str, Any]:
+        def make(query: Query | None) -> dict[str, Any]:
             if query is None:
                 papers, total = self._service.newest(start, PAGE_OF)
                 return _page(page, total, [self._paper(paper) for paper in papers])
             result = self._service.finder.search(query, start=start, limit=PAGE_OF)
             return _page(page, result.total, [self._match(query, match) for match in result.matches])
 
-        return await self._answered(request, made)
+        return await self._query_answer(request, make)
 
     async def paper(self, request: Request) -> Response:
         """One paper."""
@@ -53,41 +53,43 @@ class ApiEndpoints:
         if paper_id is None:
             raise HTTPException(404)
 
-        def made(_query: Query | None) -> dict[str, Any]:
+        def make(_query: Query | None) -> dict[str, Any]:
             stored = self._service.paper(paper_id)
             if stored is None:
                 raise HTTPException(404)
             return self._paper(stored.paper)
 
-        return await self._answered(request, made)
+        return await self._query_answer(request, make)
 
     async def preview(self, request: Request) -> Response:
-        """Preview of a query: how often it matches, samples, near misses, better spellings."""
-        days = number_of(request, "days", PREVIEW_DAYS, MOST_DAYS)
+        """Preview of a query: how often it matches, samples, near misses, and spellings that find more."""
+        days = number_parameter(request, "days", PREVIEW_DAYS, MOST_DAYS)
 
-        def made(query: Query | None) -> dict[str, Any]:
+        def make(query: Query | None) -> dict[str, Any]:
             if query is None:
                 raise QuerySyntaxError("q is missing: a query in the query language", 0)
             return self._preview(self._service.finder.preview(query, days=days, limit=PAGE_OF))
 
-        return await self._answered(request, made)
+        return await self._query_answer(request, make)
 
     async def description(self, request: Request) -> Response:
         """The OpenAPI document."""
         document = openapi(self._site.pages.url)
-        return await self._site.kept(request, lambda: _json(document))
+        return await self._site.cached(request, lambda: _json(document))
 
-    async def _answered(self, request: Request, made: Callable[[Query | None], dict[str, Any]]) -> Response:
-        text = query_text(request)
+    async def _query_answer(
+        self, request: Request, make: Callable[[Query | None], dict[str, Any]]
+    ) -> Response:
+        text = query_parameter(request)
 
-        def make() -> Answer:
+        def answer_or_fault() -> Answer:
             try:
-                return _json(made(parse(text) if text else None))
+                return _json(make(parse(text) if text else None))
             except QuerySyntaxError as error:
-                wrong = {"error": str(error), "parameter": "q", "position": error.position}
-                return _json(wrong, status=400)
+                fault = {"error": str(error), "parameter": "q", "position": error.position}
+                return _json(fault, status=400)
 
-        return await self._site.kept(request, make)
+        return await self._site.cached(request, answer_or_fault)
 
     def _paper(self, paper: Paper, reason: Reason | None = None) -> dict[str, Any]:
         card = card_of(Item(paper=paper, reasons=(reason,) if reason else ()), language="en")
@@ -200,11 +202,11 @@ SCHEMAS: dict[str, Any] = {
     ),
     "Error": {**_object(error=_TEXT, parameter=_TEXT, position=_COUNT), "required": ["error"]},
 }  # fmt: skip
-"""The schemas of everything that the API answers."""
+"""Schemas of the API's answers."""
 
 
 def openapi(url: str) -> dict[str, Any]:
-    """The description of the API that is served at that address."""
+    """The OpenAPI document of an API that is served at that address."""
     query = {
         "name": "q",
         "in": "query",

@@ -1,4 +1,4 @@
-"""The web application: its paths, and the shield around them."""
+"""The web application: its routes, and the middleware around them."""
 
 from functools import partial
 
@@ -10,13 +10,13 @@ from bot.adapters.web.answers import FRESH_FOR, AnswerCache
 from bot.adapters.web.api import ApiEndpoints
 from bot.adapters.web.feeds import FeedEndpoints, FeedFormats
 from bot.adapters.web.forms import FormEndpoints
-from bot.adapters.web.machines import MachineEndpoints
+from bot.adapters.web.middleware import Middleware
 from bot.adapters.web.negotiation import view_of
 from bot.adapters.web.pages import Pages, ShownQuiz, as_read, static_files
 from bot.adapters.web.papers import PaperEndpoints
 from bot.adapters.web.service import WebService
-from bot.adapters.web.shield import Shield
 from bot.adapters.web.site import MAX_BODY_BYTES, WebSite
+from bot.adapters.web.system import SystemEndpoints
 from bot.pipeline.ports import Clock
 
 
@@ -29,10 +29,11 @@ def create_app(
     site_url: str,
     quiz: ShownQuiz = as_read,
     fresh_for: float = FRESH_FOR,
-) -> Shield:
-    """The application over that service, whose methods run in threads; `formats` turn feeds into bytes.
+) -> Middleware:
+    """The application over that service, whose methods run in threads.
 
-    `quiz` gives the questions of a paper with the answers that are told; `fresh_for` see AnswerCache.
+    `formats` turn feeds into bytes; `quiz` gives a paper's questions, with answers only where they may be shown;
+    `fresh_for` is that of AnswerCache.
     """
     site = WebSite(
         service=service,
@@ -48,7 +49,7 @@ def create_app(
     )
     papers, feeds = PaperEndpoints(site), FeedEndpoints(site, formats)
     api = ApiEndpoints(site)
-    forms, machines = FormEndpoints(site), MachineEndpoints(site)
+    forms, system = FormEndpoints(site), SystemEndpoints(site)
     router = Router(
         [
             Route("/", papers.front),
@@ -68,11 +69,11 @@ def create_app(
             Route("/api/papers/{paper:path}", api.paper),
             Route("/api/preview", api.preview),
             Route("/api/openapi.json", api.description),
-            Route("/unsubscribe/{token}", forms.ask_unsubscribe, methods=["GET"]),
+            Route("/unsubscribe/{token}", forms.unsubscribe_page, methods=["GET"]),
             Route("/unsubscribe/{token}", forms.unsubscribe, methods=["POST"], max_body_size=MAX_BODY_BYTES),
             Route("/subscribe", forms.subscribe, methods=["POST"], max_body_size=MAX_BODY_BYTES),
             Route("/subscribe/feed", forms.make_feed, methods=["POST"], max_body_size=MAX_BODY_BYTES),
-            Route("/confirm/{token}", forms.ask_confirmation, methods=["GET"]),
+            Route("/confirm/{token}", forms.confirmation_page, methods=["GET"]),
             Route("/confirm/{token}", forms.confirm, methods=["POST"], max_body_size=MAX_BODY_BYTES),
             Route("/preferences/{token}", forms.preferences, methods=["GET"]),
             Route(
@@ -85,22 +86,22 @@ def create_app(
             Route("/preferences/{token}/papers/{paper:path}", forms.objection, methods=["GET"]),
             Route(
                 "/preferences/{token}/papers/{paper:path}",
-                forms.object_to,
+                forms.change_objection,
                 methods=["POST"],
                 max_body_size=MAX_BODY_BYTES,
             ),
-            Route("/healthz", machines.health),
-            Route("/readyz", machines.ready),
-            Route("/metrics", machines.metrics),
-            Route("/robots.txt", machines.robots),
-            Route("/favicon.ico", partial(machines.static, name="favicon.svg")),
-            *(Route(f"/{name}", partial(machines.static, name=name)) for name in static_files()),
+            Route("/healthz", system.health),
+            Route("/readyz", system.ready),
+            Route("/metrics", system.metrics),
+            Route("/robots.txt", system.robots),
+            Route("/favicon.ico", partial(system.static, name="favicon.svg")),
+            *(Route(f"/{name}", partial(system.static, name=name)) for name in static_files()),
         ],
-        redirect_slashes=False,  # it would lead to whatever host the request names
+        redirect_slashes=False,  # Starlette would redirect to the host that the request names
     )
-    return Shield(
+    return Middleware(
         ExceptionMiddleware(router, handlers={HTTPException: site.http_error}),
         cache=site.cache,
         prefix=site.pages.base,
-        failure=lambda scope: site.message(view_of(scope), 500),
+        on_error=lambda scope: site.message(view_of(scope), 500),
     )

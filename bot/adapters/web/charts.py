@@ -1,7 +1,7 @@
-"""Charts: small SVG drawings without styles of their own, which follow the page's colours.
+"""Charts: small SVG drawings that take their colours from the page's style sheet.
 
-A chart is drawn here rather than by a library: each is a few rectangles or lines, while plotting libraries bring their
-own fonts and colours, which neither a strict Content-Security-Policy nor a dark theme lets through.
+Drawn by hand rather than by a library: each is a few rectangles or lines, and plotting libraries bring inline styles and
+colours, which a strict Content-Security-Policy forbids and a dark theme clashes with.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ _GAP = 2
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Bar:
-    """One bar: its value, the words that name it, and where it leads; `marked` sets it off from the others."""
+    """One bar: its value, its tooltip, and the address that it links to; `marked` highlights it."""
 
     value: int
     label: str
@@ -26,14 +26,14 @@ class Bar:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Series:
-    """One series of a plot: its name and a value for each step."""
+    """One line of a plot: its name and a value for each step."""
 
     name: str
     values: tuple[int, ...]
 
 
 def bars(values: Sequence[Bar], *, title: str) -> Markup:
-    """The bars from left to right as one drawing as wide as the page; a bar with an address is a link."""
+    """A bar chart as wide as the page; a bar with an address is a link."""
     top = max((bar.value for bar in values), default=0) or 1
     drawn = Markup("").join(_bar(number, bar, top) for number, bar in enumerate(values))
     linked = any(bar.href for bar in values)
@@ -67,7 +67,7 @@ _PLOT_HEIGHT = 180
 
 
 def lines(plotted: Sequence[Series], *, title: str) -> Markup:
-    """Lines over the same steps, from zero; the n-th has the class `sN`."""
+    """A line chart of series with the same steps; the n-th line has the class `sN`."""
     top = max((value for line in plotted for value in line.values), default=0) or 1
     steps = max((len(line.values) for line in plotted), default=0)
     width = max(steps - 1, 1) * _STEP

@@ -1,4 +1,4 @@
-"""Feeds over HTTP: of all papers, of a query, of a subscriber; the archive by month; and the list of them."""
+"""Feed endpoints: the feeds of all papers, of a query and of a subscriber, the monthly archive, and OPML."""
 
 import asyncio
 import re
@@ -22,8 +22,8 @@ from bot.adapters.web.answers import (
     AnswerResponse,
     answer,
 )
-from bot.adapters.web.negotiation import by_browser, capability
-from bot.adapters.web.papers import query_text
+from bot.adapters.web.negotiation import by_browser, token_of
+from bot.adapters.web.papers import query_parameter
 from bot.adapters.web.site import WebSite
 from bot.domain.errors import QuerySyntaxError
 from bot.domain.feeds import Feed
@@ -35,9 +35,10 @@ _MONTH = re.compile(r"([12][0-9]{3})-(0[1-9]|1[0-2])")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FeedFormats:
-    """The writers of feeds: as Atom, as JSON, and (title, then (title, address) of each feed) as OPML.
+    """Functions that write feeds: as Atom, as JSON Feed, and a list of feeds as OPML, from its title and the (title,
+    address) of each.
 
-    `archived` gives the document of a month that is over, made by the function only where there is none yet.
+    `archived` gives the stored document of a past month such as `2026-01`; the function makes it where there is none.
     """
 
     atom: Render
@@ -67,14 +68,14 @@ class FeedEndpoints:
         return await self._private(request, self._formats.json, FEED_JSON)
 
     async def archive(self, request: Request) -> Response:
-        """The document of one month; one that is over is for good as it was served first."""
+        """The archive of one month; that of a past month stays as it was first served."""
         matched = _MONTH.fullmatch(request.path_params["month"])
         if matched is None:
             raise HTTPException(404)
         month = date(int(matched[1]), int(matched[2]), 1)
         now = self._site.clock.now()
 
-        def made() -> Answer:
+        def make() -> Answer:
             feed = self._service.feeds.month(month)
             if feed is None:
                 raise HTTPException(404)
@@ -83,47 +84,47 @@ class FeedEndpoints:
                 return answer(document, ATOM, cache="public, max-age=86400")
             return answer(self._formats.atom(feed), ATOM, cache=PUBLIC, modified=feed.updated)
 
-        return await self._site.kept(request, made)
+        return await self._site.cached(request, make)
 
     async def opml(self, request: Request) -> Response:
-        """The public feeds as a list that feed readers import."""
+        """The public feeds as OPML, which feed readers import."""
 
-        def made() -> Answer:
+        def make() -> Answer:
             pages = self._site.pages
             feeds = [(pages.title, f"{pages.url}/feed.atom")]
             return answer(self._formats.opml(pages.title, feeds), OPML, cache=PUBLIC)
 
-        return await self._site.kept(request, made)
+        return await self._site.cached(request, make)
 
     async def _public(self, request: Request, render: Render, media_type: str) -> Response:
-        text = query_text(request)
+        text = query_parameter(request)
         if text:
             try:
                 query = parse(text)
             except QuerySyntaxError as error:
                 return _refusal(text, error)
 
-        def made() -> Answer:
+        def make() -> Answer:
             if not text:
                 feed = self._service.feeds.everything()
             else:
                 feed = self._service.feed_of(query, request.url.path.rpartition("/")[2])
             return _document(request, render(feed), media_type, PUBLIC, feed.updated)
 
-        return await self._site.kept(request, made)
+        return await self._site.cached(request, make)
 
     async def _private(self, request: Request, render: Render, media_type: str) -> Response:
-        token = capability(request)
+        token = token_of(request)
 
-        def made() -> Answer:
+        def make() -> Answer:
             feed = self._service.feeds.of_token(token)
             if feed is None:
                 raise HTTPException(404)
-            # Without Last-Modified: a new keyword brings papers older than the newest entry, and readers that go by
-            # that date would pass over them.
-            return _document(request, render(feed), media_type, PRIVATE, None, hidden=True)
+            # Without Last-Modified: a new subscription brings papers older than the newest entry, and a client that
+            # compares that date would not fetch them.
+            return _document(request, render(feed), media_type, PRIVATE, None, private=True)
 
-        return AnswerResponse(await asyncio.to_thread(made))
+        return AnswerResponse(await asyncio.to_thread(make))
 
 
 def _document(
@@ -133,21 +134,21 @@ def _document(
     cache: str,
     modified: datetime | None,
     *,
-    hidden: bool = False,
+    private: bool = False,
 ) -> Answer:
-    """The document; a browser gets Atom as plain XML, which it shows by the style sheet that the document names."""
+    """The feed document. A browser gets Atom as plain XML, which it shows with the document's style sheet."""
     if media_type != ATOM:
         headers = {}
     elif by_browser(request.scope):
         media_type, headers = XML, {"Vary": "Accept"}
     else:
         headers = {"Vary": "Accept"}
-    if hidden:
+    if private:
         headers["X-Robots-Tag"] = "noindex"
     return answer(body, media_type, cache=cache, modified=modified, headers=headers)
 
 
 def _refusal(text: str, error: QuerySyntaxError) -> Response:
-    """Why a query gives no feed, with a caret below the place."""
+    """Why a query gives no feed, as plain text with a caret below the fault."""
     lines = [str(error), text, f"{' ' * error.position}^", ""]
     return PlainTextResponse("\n".join(lines), status_code=400, headers={"Cache-Control": NEVER})

@@ -1,17 +1,19 @@
-"""Forms: preferences and unsubscribing by a capability in the address, and sign-ups by mail."""
+"""Form endpoints: preferences and unsubscribing by a token in the path, sign-ups, and the protection of forms."""
 
 import asyncio
+import hmac
+import ipaddress
+from collections import OrderedDict
 from collections.abc import Callable
 from datetime import datetime
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlsplit
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from bot.adapters.web.answers import NEVER
-from bot.adapters.web.limits import FormLimit, client_of, form_key, refuse_foreign, refuse_keyless
-from bot.adapters.web.negotiation import capability, view_of
+from bot.adapters.web.negotiation import token_of, view_of
 from bot.adapters.web.pages import ShownPreferences, View, refusal_text
 from bot.adapters.web.site import WebSite, private_page, read_body
 from bot.domain.channels import Target
@@ -24,8 +26,8 @@ _MOST_FIELDS = 20
 Change = Callable[[Preferences, str, dict[str, str], datetime], object]
 
 
-def _settings(preferences: Preferences, name: str, form: dict[str, str], now: datetime) -> None:
-    """Set what differs from what is shown."""
+def _change_settings(preferences: Preferences, name: str, form: dict[str, str], now: datetime) -> None:
+    """Set the fields whose values differ from those that the page showed."""
     setters: dict[str, Callable[[str, str, datetime], object]] = {
         "timezone": preferences.set_timezone,
         "language": preferences.set_language,
@@ -38,7 +40,7 @@ def _settings(preferences: Preferences, name: str, form: dict[str, str], now: da
             set_value(name, value, now)
 
 
-_CHANGES: dict[str, Change] = {
+_PREFERENCE_CHANGES: dict[str, Change] = {
     "add": lambda preferences, name, form, now: preferences.add(
         name, form.get("query", ""), now, called=form.get("name", "")
     ),
@@ -53,33 +55,33 @@ _CHANGES: dict[str, Change] = {
         name, form.get("subscription", ""), now, paused=False
     ),
     "include": lambda preferences, name, form, now: preferences.include(name, form.get("query", ""), now),
-    "settings": _settings,
+    "settings": _change_settings,
 }
 
 
-_OBJECTIONS: dict[str, Change] = {
+_OBJECTION_CHANGES: dict[str, Change] = {
     "exclude": lambda preferences, name, form, now: preferences.exclude(name, form["word"], now),
     "include": lambda preferences, name, form, now: preferences.include(name, form["word"], now),
-    "pause": _CHANGES["pause"],
-    "resume": _CHANGES["resume"],
+    "pause": _PREFERENCE_CHANGES["pause"],
+    "resume": _PREFERENCE_CHANGES["resume"],
 }
-"""Changes that the page of an objection offers."""
+"""Changes that the page of an objection offers, by action."""
 
 
 class FormEndpoints:
-    """Endpoints of pages with a form."""
+    """Endpoints of the pages with forms."""
 
     def __init__(self, site: WebSite) -> None:
         self._site = site
         self._service = site.service
         self._pages = site.pages
-        self._limit = FormLimit()
-        self._page_limit = FormLimit(burst=60, per_second=1.0)
+        self._form_limit = RequestLimit()
+        self._page_limit = RequestLimit(burst=60, per_second=1.0)
 
     async def preferences(self, request: Request) -> Response:
         """The person's subscriptions, settings and channels."""
-        token = self._capability(request)
-        preferences = await asyncio.to_thread(self._shown, token)
+        token = self._page_token(request)
+        preferences = await asyncio.to_thread(self._preferences_of, token)
         done = request.query_params.get("done") == "1"
         return private_page(
             self._pages.preferences(
@@ -88,19 +90,19 @@ class FormEndpoints:
         )
 
     async def change_preferences(self, request: Request) -> Response:
-        """One change, then the page again; what cannot be set is said on it, with what was typed kept."""
+        """Make one change and redirect to the page; a refused change shows the page with the reason and what was typed."""
         token, form = await self._form(request)
-        preferences = await asyncio.to_thread(self._shown, token)
-        refuse_keyless(form, token)
+        preferences = await asyncio.to_thread(self._preferences_of, token)
+        check_form_key(form, token)
         view, action, now = view_of(request.scope), form.get("action", ""), self._site.clock.now()
         if action == "delete":
             if form.get("sure") != "yes":
-                return self._back(token, view)
+                return self._redirect_back(token, view)
             deleted = await asyncio.to_thread(
                 self._service.preferences.delete, preferences.subscriber.id, None, now
             )
             return private_page(self._pages.deleted(view, configured=deleted.configured))
-        change = _CHANGES.get(action)
+        change = _PREFERENCE_CHANGES.get(action)
         if change is None:
             raise HTTPException(400)
         try:
@@ -110,11 +112,11 @@ class FormEndpoints:
                 view, preferences, token=token, key=form_key(token), done=False, refused=error, typed=form
             )
             return private_page(page, 400)
-        return self._back(token, view, done=1)
+        return self._redirect_back(token, view, done=1)
 
     async def export(self, request: Request) -> Response:
-        """Everything that is set, as YAML that a configuration takes."""
-        preferences = await asyncio.to_thread(self._shown, self._capability(request))
+        """The person's settings, as YAML that a configuration file takes."""
+        preferences = await asyncio.to_thread(self._preferences_of, self._page_token(request))
         text = await asyncio.to_thread(self._service.preferences.export, preferences.subscriber.id)
         headers = {
             "Cache-Control": "no-store",
@@ -124,8 +126,8 @@ class FormEndpoints:
         return Response(text, media_type="application/yaml; charset=utf-8", headers=headers)
 
     async def objection(self, request: Request) -> Response:
-        """Why a paper came, and what keeps such papers away; mail scanners fetch it unasked, so it changes nothing."""
-        token = self._capability(request)
+        """Why a paper came, and what keeps such papers away. Mail scanners follow links, so a GET changes nothing."""
+        token = self._page_token(request)
         objection, preferences = await asyncio.to_thread(self._objection, token, request)
         done = request.query_params.get("done") == "1"
         return private_page(
@@ -134,12 +136,12 @@ class FormEndpoints:
             )
         )
 
-    async def object_to(self, request: Request) -> Response:
-        """One of the changes that the page offers, then the page again, with the way back."""
+    async def change_objection(self, request: Request) -> Response:
+        """Make one of the changes that the page offers, and redirect to it."""
         token, form = await self._form(request)
         objection, preferences = await asyncio.to_thread(self._objection, token, request)
-        refuse_keyless(form, token)
-        view, change = view_of(request.scope), _OBJECTIONS.get(form.get("action", ""))
+        check_form_key(form, token)
+        view, change = view_of(request.scope), _OBJECTION_CHANGES.get(form.get("action", ""))
         offered = {*objection.subscriptions, *(each.word for each in objection.words)}
         if change is None or not {form.get("word") or form.get("subscription")} <= offered:
             raise HTTPException(400)
@@ -151,17 +153,17 @@ class FormEndpoints:
                 view, objection, preferences, token=token, key=form_key(token), done=False, refused=error
             )
             return private_page(page, 400)
-        return self._back(token, view, done=1, paper=objection.paper.id)
+        return self._redirect_back(token, view, done=1, paper=objection.paper.id)
 
     def _objection(self, token: str, request: Request) -> tuple[Objection, ShownPreferences]:
         paper = parse_paper_id(request.path_params["paper"])
-        objection = self._service.objection_behind(token, paper) if paper else None
+        objection = self._service.objection_of(token, paper) if paper else None
         if objection is None:
             raise HTTPException(404)
         return objection
 
     async def subscribe(self, request: Request) -> Response:
-        """Asks the owner of an address by mail; the answer is the same whatever came of it."""
+        """Ask the owner of an address by mail. The answer does not tell whether a mail went out."""
         sign_ups = self._sign_ups()
         form = await self._fields(request)
         view, query = view_of(request.scope), form.get("q", "")
@@ -179,7 +181,7 @@ class FormEndpoints:
         return private_page(self._pages.said(view, "mail_asked", "", query))
 
     async def make_feed(self, request: Request) -> Response:
-        """A private feed of a query for somebody new, whose address stands on their preferences."""
+        """Make a private feed of a query for a new subscriber, and redirect to their preferences, which show its address."""
         if not self._service.is_open:
             raise HTTPException(404)
         form = await self._fields(request)
@@ -193,11 +195,11 @@ class FormEndpoints:
                 self._pages.said(view, "not_subscribed", refusal_text(error, view.language), query), 400
             )
         token = await asyncio.to_thread(self._service.preferences_token, name)
-        return self._back(token, view, done=1, fragment="feed")
+        return self._redirect_back(token, view, done=1, fragment="feed")
 
-    async def ask_confirmation(self, request: Request) -> Response:
-        """The page with the button; mail scanners fetch it unasked, so it changes nothing."""
-        token, sign_ups = self._capability(request), self._sign_ups()
+    async def confirmation_page(self, request: Request) -> Response:
+        """The page with the button. Mail scanners follow links, so a GET changes nothing."""
+        token, sign_ups = self._page_token(request), self._sign_ups()
         sign_up = await asyncio.to_thread(sign_ups.pending, token, self._site.clock.now())
         if sign_up is None:
             raise HTTPException(404)
@@ -205,8 +207,8 @@ class FormEndpoints:
         return private_page(self._pages.confirmation(view_of(request.scope), target, sign_up.query))
 
     async def confirm(self, request: Request) -> Response:
-        """Subscribes the owner of the address, who said yes, and leads to their preferences."""
-        token, sign_ups = capability(request), self._sign_ups()
+        """Subscribe the owner of the address, and redirect to their preferences."""
+        token, sign_ups = token_of(request), self._sign_ups()
         await self._fields(request)
         now = self._site.clock.now()
         sign_up = await asyncio.to_thread(sign_ups.pending, token, now)
@@ -214,42 +216,42 @@ class FormEndpoints:
             raise HTTPException(404)
         name = await asyncio.to_thread(sign_ups.subscriber_of, sign_up.address)
         preferences = await asyncio.to_thread(self._service.preferences_token, name)
-        return self._back(preferences, view_of(request.scope), done=1)
+        return self._redirect_back(preferences, view_of(request.scope), done=1)
 
     def _sign_ups(self) -> SignUps:
         if self._service.sign_ups is None:
             raise HTTPException(404)
         return self._service.sign_ups
 
-    async def ask_unsubscribe(self, request: Request) -> Response:
-        """The page with the button; mail scanners fetch it unasked, so it changes nothing."""
-        target = await asyncio.to_thread(self._service.unsubscribable, self._capability(request))
+    async def unsubscribe_page(self, request: Request) -> Response:
+        """The page with the button. Mail scanners follow links, so a GET changes nothing."""
+        target = await asyncio.to_thread(self._service.unsubscribe_target, self._page_token(request))
         if target is None:
             raise HTTPException(404)
         return private_page(self._pages.unsubscribe(view_of(request.scope), target, done=False))
 
     async def unsubscribe(self, request: Request) -> Response:
-        """Done at once, whatever the body says: who has the token may (RFC 8058 §3.2, no redirect)."""
-        token = capability(request)
-        await read_body(request)  # so that its limit counts and the connection stays usable
+        """Unsubscribe at once, whatever the body holds: the token is the permission (RFC 8058 §3.2, no redirect)."""
+        token = token_of(request)
+        await read_body(request)  # applies its limit, and leaves the connection usable
         target = await asyncio.to_thread(self._service.unsubscribe, token, self._site.clock.now())
         if target is None:
             raise HTTPException(404)
         return private_page(self._pages.unsubscribe(view_of(request.scope), target, done=True))
 
-    def _capability(self, request: Request) -> str:
-        """The token of a page that is looked at, not too often."""
+    def _page_token(self, request: Request) -> str:
+        """The token of a page, within the rate limit of pages."""
         self._page_limit.take(client_of(request), asyncio.get_running_loop().time())
-        return capability(request)
+        return token_of(request)
 
     async def _form(self, request: Request) -> tuple[str, dict[str, str]]:
-        """Token and fields of a form."""
-        return capability(request), await self._fields(request)
+        """Token and fields of a form on a token's page."""
+        return token_of(request), await self._fields(request)
 
     async def _fields(self, request: Request) -> dict[str, str]:
-        """The fields of a form that came from this site, not too often."""
-        refuse_foreign(request, self._pages.url)
-        self._limit.take(client_of(request), asyncio.get_running_loop().time())
+        """The fields of a form from this site, within the rate limit of forms."""
+        refuse_cross_site(request, self._pages.url)
+        self._form_limit.take(client_of(request), asyncio.get_running_loop().time())
         body = await read_body(request)
         try:
             fields = parse_qsl(
@@ -259,13 +261,13 @@ class FormEndpoints:
             raise HTTPException(400) from None
         return dict(fields)
 
-    def _shown(self, token: str) -> ShownPreferences:
-        preferences = self._service.preferences_behind(token)
+    def _preferences_of(self, token: str) -> ShownPreferences:
+        preferences = self._service.preferences_of(token)
         if preferences is None:
             raise HTTPException(404)
         return preferences
 
-    def _back(
+    def _redirect_back(
         self,
         token: str,
         view: View,
@@ -273,8 +275,81 @@ class FormEndpoints:
         paper: PaperId | None = None,
         fragment: str = "",
     ) -> Response:
-        """To the page again, so that loading it anew sends no form."""
+        """Redirect to the page, so that reloading it does not send the form again."""
         path = self._pages.preferences_path(token, view.language if view.explicit else None, done, paper)
         if fragment:
             path += f"#{fragment}"
         return RedirectResponse(path, status_code=303, headers={"Cache-Control": NEVER})
+
+
+# --- protection of forms: rate limit, origin and key
+
+_MOST_CLIENTS = 10_000
+
+
+class RequestLimit:
+    """Rate limit: a token bucket of `burst` requests for each client; the clients seen longest ago are forgotten."""
+
+    def __init__(self, *, burst: int = 20, per_second: float = 0.2) -> None:
+        self._burst = float(burst)
+        self._per_second = per_second
+        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
+
+    def take(self, client: str, now: float) -> None:
+        """Take one token; HTTP 429 where none is left. `now` is in seconds of a monotonic clock."""
+        left, at = self._buckets.pop(client, (self._burst, now))
+        left = min(left + (now - at) * self._per_second, self._burst)
+        self._buckets[client] = (left - 1, now) if left >= 1 else (left, now)
+        if len(self._buckets) > _MOST_CLIENTS:
+            self._buckets.popitem(last=False)
+        if left < 1:
+            raise HTTPException(429, headers={"Retry-After": str(int((1 - left) / self._per_second) + 1)})
+
+
+def client_of(request: Request) -> str:
+    """The client's address, for rate limits; behind a local proxy the last one of X-Forwarded-For.
+
+    For IPv6 the /64 network, which usually belongs to one client.
+    """
+    peer = request.client.host if request.client else ""
+    forwarded = request.headers.get("x-forwarded-for", "").rpartition(",")[2].strip()
+    if forwarded and _is_local(peer):
+        peer = forwarded
+    try:
+        address = ipaddress.ip_address(peer)
+    except ValueError:
+        return peer
+    if isinstance(address, ipaddress.IPv6Address):
+        return str(ipaddress.ip_network((address, 64), strict=False))
+    return str(address)
+
+
+def refuse_cross_site(request: Request, site_url: str) -> None:
+    """HTTP 403 for a form that another site sent, by Sec-Fetch-Site or Origin."""
+    if request.headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}:
+        raise HTTPException(403)
+    origin = request.headers.get("origin")
+    if origin in {None, "null"}:  # browsers send `null` under Referrer-Policy: no-referrer
+        return
+    ours = {request.headers.get("host", ""), urlsplit(site_url).netloc}
+    if urlsplit(origin or "").netloc not in ours:
+        raise HTTPException(403)
+
+
+def form_key(token: str) -> str:
+    """The key in the forms of a token's page, against cross-site requests: only a reader of the page knows it."""
+    return hmac.digest(token.encode(), b"paperboy form", "sha256").hex()[:32]
+
+
+def check_form_key(form: dict[str, str], token: str) -> None:
+    """HTTP 403 for a form without the key of its page."""
+    if not hmac.compare_digest(form.get("key", "").encode(), form_key(token).encode()):
+        raise HTTPException(403)
+
+
+def _is_local(peer: str) -> bool:
+    try:
+        address = ipaddress.ip_address(peer)
+    except ValueError:
+        return False
+    return address.is_loopback or address.is_private

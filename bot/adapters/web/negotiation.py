@@ -1,4 +1,4 @@
-"""Negotiation: the language and the credentials that a request brings, and the name of the answer to it."""
+"""Negotiation: the language of a request, its token, and the cache key of its answer."""
 
 import re
 from contextlib import suppress
@@ -12,33 +12,37 @@ from bot.adapters.web.pages import View
 from bot.adapters.web.texts import LANGUAGES
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{16,128}")
-_READ = frozenset({b"q", b"lang", b"page", b"days", b"live", b"v"})
+_PARAMETERS = frozenset({b"q", b"lang", b"page", b"days", b"live", b"v"})
 
 
 def view_of(scope: Scope) -> View:
-    """The language that a request asks for: by `?lang=`, else by Accept-Language."""
+    """The language that a request asks for: by `?lang=`, or else by Accept-Language."""
     query = scope["query_string"]
     accepted = next((value for name, value in scope["headers"] if name == b"accept-language"), b"")
     return _view(query, accepted)
 
 
 def cache_key(scope: Scope) -> tuple[str, bytes, str, bool]:
-    """The name under which the answer to a request is kept."""
+    """The key of a request's answer in the cache: path, query string, language, and whether it is a feed for a person."""
     path = scope["path"]
-    is_shown = path.endswith(".atom") and by_browser(scope)
-    return path, _known(scope["query_string"]), view_of(scope).language, is_shown
+    is_feed_in_browser = path.endswith(".atom") and by_browser(scope)
+    return path, _read_parameters(scope["query_string"]), view_of(scope).language, is_feed_in_browser
 
 
 def by_browser(scope: Scope) -> bool:
-    """True for a browser that shows a feed to a person: it accepts pages, and says nothing of feeds."""
+    """Whether a browser asks, which shows a feed to a person: it accepts HTML and names no feed format."""
     accepted = next((value for name, value in scope["headers"] if name == b"accept"), b"")
     return b"text/html" in accepted and b"atom" not in accepted and b"rss" not in accepted
 
 
 @lru_cache(1024)
-def _known(query: bytes) -> bytes:
-    """The parts of a query string that any page reads: others do not make another answer."""
-    return b"&".join(part for part in query.split(b"&") if part.partition(b"=")[0] in _READ) if query else b""
+def _read_parameters(query: bytes) -> bytes:
+    """The query string without the parameters that no page reads."""
+    return (
+        b"&".join(part for part in query.split(b"&") if part.partition(b"=")[0] in _PARAMETERS)
+        if query
+        else b""
+    )
 
 
 @lru_cache(1024)
@@ -58,8 +62,8 @@ def _view(query: bytes, accepted: bytes) -> View:
     return View(language=max(weighed, key=lambda each: each[0], default=(1, "en"))[1])
 
 
-def capability(request: Request) -> str:
-    """The token in the path; 404 where it does not look like one."""
+def token_of(request: Request) -> str:
+    """The token in the path; HTTP 404 where it does not look like one."""
     token: str = request.path_params["token"]
     if not _TOKEN.fullmatch(token):
         raise HTTPException(404)

@@ -1,4 +1,4 @@
-"""Pages of papers: the front page, days, one paper, search, preview and trends."""
+"""Paper endpoints: the front page, days, one paper, search, preview and trends."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -19,6 +19,7 @@ from bot.domain.query import Query, parse
 
 PREVIEW_DAYS, MOST_DAYS = 90, 3_650
 _SAMPLES = 5
+"""Matches that a preview shows."""
 MOST_QUERIES = 4
 TREND_WEEKS = 26
 _LONGEST_QUERY = 1_000
@@ -26,26 +27,26 @@ _LAST_PAGE = 10_000
 
 
 class PaperEndpoints:
-    """Endpoints of the pages of papers."""
+    """Endpoints of the pages that show papers."""
 
     def __init__(self, site: WebSite) -> None:
         self._site = site
         self._service = site.service
         self._pages = site.pages
-        self._is_warming = False
+        self._is_warmed_up = False
 
     async def front(self, request: Request) -> Response:
         view = view_of(request.scope)
 
-        def made() -> Answer:
+        def make() -> Answer:
             days = self._service.days()
             return html_answer(self._pages.front(view, days, self._service.newest_days(days)))
 
-        return await self._kept(request, made)
+        return await self._cached(request, make)
 
     async def days(self, request: Request) -> Response:
         view = view_of(request.scope)
-        return await self._kept(request, lambda: html_answer(self._pages.days(view, self._service.days())))
+        return await self._cached(request, lambda: html_answer(self._pages.days(view, self._service.days())))
 
     async def day(self, request: Request) -> Response:
         view, asked = view_of(request.scope), request.path_params["day"]
@@ -58,12 +59,12 @@ class PaperEndpoints:
             if str(day) != asked:
                 return RedirectResponse(f"{self._pages.base}/digests/{day}", status_code=301)
 
-        def made() -> Answer:
+        def make() -> Answer:
             papers = [stored.paper for stored in self._service.on_day(day)]
             page = self._pages.day(view, day, self._service.days(), papers)
             return html_answer(page, status=200 if papers else 404)
 
-        return await self._kept(request, made)
+        return await self._cached(request, make)
 
     async def paper(self, request: Request) -> Response:
         view, asked = view_of(request.scope), request.path_params["paper"]
@@ -73,79 +74,81 @@ class PaperEndpoints:
         if paper_id != asked:
             return RedirectResponse(self._pages.paper_path(paper_id), status_code=301)
 
-        def made() -> Answer:
+        def make() -> Answer:
             stored = self._service.paper(paper_id)
             if stored is None:
                 raise HTTPException(404)
             relations = self._service.finder.relations(stored.paper)
             return html_answer(self._pages.paper(view, stored, relations))
 
-        return await self._kept(request, made)
+        return await self._cached(request, make)
 
     async def search(self, request: Request) -> Response:
-        view, text = view_of(request.scope), query_text(request)
+        view, text = view_of(request.scope), query_parameter(request)
         if (paper := parse_paper_id(text)) is not None and " " not in text:
             return RedirectResponse(self._pages.paper_path(paper), status_code=302)
-        page = number_of(request, "page", 1, _LAST_PAGE)
+        page = number_parameter(request, "page", 1, _LAST_PAGE)
 
-        def made() -> Answer:
+        def make() -> Answer:
             if not text:
                 return html_answer(self._pages.search(view, "", None, page=1))
             try:
                 result = self._service.finder.search(parse(text), start=(page - 1) * PAGE_OF, limit=PAGE_OF)
             except QuerySyntaxError as error:
-                trouble = QueryTrouble.of(text, error, view.language)
-                return html_answer(self._pages.search(view, text, trouble, page=1), status=400)
+                fault = QueryTrouble.of(text, error, view.language)
+                return html_answer(self._pages.search(view, text, fault, page=1), status=400)
             return html_answer(self._pages.search(view, text, result, page=page))
 
-        return await self._kept(request, made)
+        return await self._cached(request, make)
 
     async def preview(self, request: Request) -> Response:
-        view, text = view_of(request.scope), query_text(request)
-        days = number_of(request, "days", PREVIEW_DAYS, MOST_DAYS)
-        wrong = 200 if "live" in request.query_params else 400  # a half-typed query is no failed request
+        view, text = view_of(request.scope), query_parameter(request)
+        days = number_parameter(request, "days", PREVIEW_DAYS, MOST_DAYS)
+        fault_status = (
+            200 if "live" in request.query_params else 400
+        )  # a half-typed query is no failed request
 
-        def made() -> Answer:
+        def make() -> Answer:
             if not text:
                 return html_answer(self._pages.preview(view, "", None, days=days))
             try:
                 preview = self._service.finder.preview(parse(text), days=days, limit=_SAMPLES)
             except QuerySyntaxError as error:
-                trouble = QueryTrouble.of(text, error, view.language)
-                return html_answer(self._pages.preview(view, text, trouble, days=days), status=wrong)
+                fault = QueryTrouble.of(text, error, view.language)
+                return html_answer(self._pages.preview(view, text, fault, days=days), status=fault_status)
             bot = self._service.bot_name()
             return html_answer(self._pages.preview(view, text, preview, days=days, bot=bot))
 
-        return await self._kept(request, made)
+        return await self._cached(request, make)
 
     async def trends(self, request: Request) -> Response:
-        view, text = view_of(request.scope), query_text(request)
+        view, text = view_of(request.scope), query_parameter(request)
 
-        def made() -> Answer:
+        def make() -> Answer:
             try:
                 queries = parsed_queries(text)
             except QuerySyntaxError as error:
-                trouble = QueryTrouble.of(text, error, view.language)
-                return html_answer(self._pages.trends(view, text, trouble), status=400)
+                fault = QueryTrouble.of(text, error, view.language)
+                return html_answer(self._pages.trends(view, text, fault), status=400)
             trends = self._service.finder.trends(queries, weeks=TREND_WEEKS)
             return html_answer(self._pages.trends(view, text, trends))
 
-        return await self._kept(request, made)
+        return await self._cached(request, make)
 
-    async def _kept(self, request: Request, make: Callable[[], Answer]) -> Response:
-        """The answer; the first reader sets off what later pages need, which a server without readers never pays for."""
-        if not self._is_warming:
-            self._is_warming = True
+    async def _cached(self, request: Request, make: Callable[[], Answer]) -> Response:
+        """The cached answer. The first request starts the warm-up, so that a server without readers never pays for it."""
+        if not self._is_warmed_up:
+            self._is_warmed_up = True
             asyncio.get_running_loop().run_in_executor(None, self._warm_up)
-        return await self._site.kept(request, make)
+        return await self._site.cached(request, make)
 
     def _warm_up(self) -> None:
-        with suppress(PaperboyError):  # who asks for a page is told
+        with suppress(PaperboyError):  # a page that needs it reports the error
             self._service.finder.warm_up()
 
 
-def query_text(request: Request) -> str:
-    """The query of the address, on one line; raises ParameterRefused for one that is too long for an address."""
+def query_parameter(request: Request) -> str:
+    """The query parameter `q` on one line; raises ParameterRefused where it is too long."""
     text = " ".join(request.query_params.get("q", "").split())
     if len(text) > _LONGEST_QUERY:
         raise ParameterRefused("q", _LONGEST_QUERY, "characters")
@@ -153,7 +156,7 @@ def query_text(request: Request) -> str:
 
 
 def parsed_queries(text: str) -> Sequence[Query]:
-    """The queries of a text in which commas part them; positions of errors are those in the whole text."""
+    """The queries of a text, separated by commas. Positions of errors count in the whole text."""
     queries: list[Query] = []
     start = 0
     for part in text.split(","):
@@ -169,8 +172,11 @@ def parsed_queries(text: str) -> Sequence[Query]:
     return queries
 
 
-def number_of(request: Request, name: str, default: int, most: int) -> int:
-    """A whole number of the address from 1 to `most`, the default where it names none; raises ParameterRefused."""
+def number_parameter(request: Request, name: str, default: int, most: int) -> int:
+    """A query parameter that is a whole number from 1 to `most`; the default where it is missing or empty.
+
+    Raises ParameterRefused.
+    """
     text = request.query_params.get(name, "")
     if not text:
         return default

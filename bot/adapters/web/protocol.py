@@ -1,7 +1,7 @@
-"""Protocol of a connection: uvicorn's HTTP/1.1, with limits on request heads and short ways for answers that are kept.
+"""HTTP/1.1 protocol of a connection: uvicorn's, with limits on request heads and shortcuts for cached answers.
 
-An answer that is kept is written without a task of its own. A request that came before, byte by byte, is not even parsed: a
-connection that is between two messages reads the same bytes as the same request.
+A cached answer is written without a task of its own. Where a request equals an earlier one byte for byte, it is not even
+parsed: between two requests, equal bytes are an equal request.
 """
 
 from asyncio import TimerHandle, Transport
@@ -13,38 +13,40 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE as STATUS_LINES
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from bot.adapters.web.answers import Reply
-from bot.adapters.web.shield import Shield
+from bot.adapters.web.middleware import Middleware
 
 MAX_HEAD_BYTES = 16_384
 HEAD_SECONDS = 10
-"""A request's head arrives within this time, or its connection is closed: slow ones must not fill up the server."""
+"""Time in which a request's head must arrive; then the connection is closed, so that slow ones cannot fill the server."""
 HEADS_PER_ADDRESS = 64
-"""So many connections of one address may wait for a request's head: more are closed, since nobody else's place is theirs. A
-proxy in front of us connects when it has a whole request.
+"""Connections of one address that may wait for a request's head at a time; more are closed, so that one client cannot take
+all connections. A reverse proxy stays below: it connects when it has a whole request.
 """
 _IN_ONE_WRITE = 65_536
+"""Bytes of a body that is joined with its headers; a larger one would cost more to copy than a second write."""
 _waiting: Counter[str] = Counter()
-"""By address: connections whose request's head has not come yet."""
+"""Connections that wait for a request's head, by client address."""
 
 
-class Protocol(HttpToolsProtocol):
-    """HTTP/1.1 on one connection."""
+class HttpProtocol(HttpToolsProtocol):
+    """One connection that speaks HTTP/1.1."""
 
     _head_bytes = 0
     _in_head = True
     _deadline: TimerHandle | None = None
     _in_message = False
-    """True from the first byte of a request to the last one of its body."""
+    """True from the first byte of a request to the last of its body."""
     _messages = 0
+    """Requests that began in the bytes received last."""
     _reply: Reply | None = None
-    """The reply to the newest message, where it was kept."""
+    """The reply to the newest request, where its answer was cached."""
     _replied_at = 0.0
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         app: object = self.app
-        self._cache = app.cache if isinstance(app, Shield) else None
-        self._await_head()
+        self._cache = app.cache if isinstance(app, Middleware) else None
+        self._begin_wait()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._end_wait()
@@ -54,7 +56,7 @@ class Protocol(HttpToolsProtocol):
         if self._cache is not None and self._is_between_messages:
             reply = self._cache.reply(data)
             if reply is not None:
-                self._reply_again(reply)
+                self._write_cached(reply)
                 return
         self._messages, self._reply = 0, None
         super().data_received(data)
@@ -63,12 +65,12 @@ class Protocol(HttpToolsProtocol):
             if self._head_bytes > MAX_HEAD_BYTES:
                 self._refuse()
         elif self._reply is not None and self._messages == 1 and self._is_between_messages:
-            assert self._cache is not None  # it gave the reply
-            self._cache.keep_reply(data, self._reply)
+            assert self._cache is not None  # only the cache gives replies
+            self._cache.cache_reply(data, self._reply)
 
     @property
     def _is_between_messages(self) -> bool:
-        """Whether the next byte begins a request that can be answered at once."""
+        """Whether the next byte begins a request, and the client has read all answers before."""
         return not (
             self._in_message
             or self._head_bytes
@@ -82,7 +84,7 @@ class Protocol(HttpToolsProtocol):
         self._in_message = True
         self._messages += 1
         if not self._in_head:
-            self._await_head()
+            self._begin_wait()
 
     def on_message_complete(self) -> None:
         super().on_message_complete()
@@ -97,23 +99,23 @@ class Protocol(HttpToolsProtocol):
         super().on_headers_complete()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
-        """Answers at once where the answer is kept, without a task of its own."""
-        kept = app.kept(_scope(cycle)) if isinstance(app, Shield) else None
+        """Write a cached answer at once; start a task for any other."""
+        answer = app.cached(_scope(cycle)) if isinstance(app, Middleware) else None
         if (
-            kept is None
+            answer is None
             or not cycle.keep_alive
             or cycle.waiting_for_100_continue
-            or self.flow.write_paused  # the client reads slowly: what it has not read yet takes memory
+            or self.flow.write_paused  # the client reads slowly, and unread answers take memory
         ):
             super()._start_asgi_task(cycle, app)
             return
-        self._reply = kept.reply(_scope(cycle))
+        self._reply = answer.reply(_scope(cycle))
         self._write(self._reply)
         cycle.response_started = cycle.response_complete = True
         cycle.on_response()
 
-    def _reply_again(self, reply: Reply) -> None:
-        """Answer as the same request was answered before; the timer of the idle connection goes on."""
+    def _write_cached(self, reply: Reply) -> None:
+        """Write the cached reply; the keep-alive timer runs on and is extended when it fires."""
         if self._in_head:
             self._in_head = False
             self._end_wait()
@@ -124,7 +126,11 @@ class Protocol(HttpToolsProtocol):
             self.timeout_keep_alive_handler()
 
     def _write(self, reply: Reply) -> None:
-        head = STATUS_LINES[reply.status] + _lines(self.server_state.default_headers) + reply.headers
+        head = (
+            STATUS_LINES[reply.status]
+            + _default_header_lines(self.server_state.default_headers)
+            + reply.headers
+        )
         if len(reply.body) <= _IN_ONE_WRITE:
             self.transport.write(head + reply.body)
             return
@@ -132,7 +138,7 @@ class Protocol(HttpToolsProtocol):
         self.transport.write(reply.body)
 
     def timeout_keep_alive_handler(self) -> None:
-        """Close the connection, unless there was a reply meanwhile."""
+        """Close the idle connection; after a reply meanwhile, wait again from that reply."""
         left = self._replied_at + self.timeout_keep_alive - self.loop.time()
         if left <= 0:
             self._close()
@@ -142,7 +148,7 @@ class Protocol(HttpToolsProtocol):
     def _close(self) -> None:
         super().timeout_keep_alive_handler()
 
-    def _await_head(self) -> None:
+    def _begin_wait(self) -> None:
         self._in_head = True
         if _waiting[self._address] >= HEADS_PER_ADDRESS:
             self.transport.close()
@@ -171,12 +177,12 @@ def _scope(cycle: RequestResponseCycle) -> Scope:
     return cast("Scope", cycle.scope)
 
 
-_written: tuple[list[tuple[bytes, bytes]], bytes] = [], b""
-"""The server's own headers, of which there are new ones each second, and their lines."""
+_default_headers: tuple[list[tuple[bytes, bytes]], bytes] = [], b""
+"""uvicorn's default headers (a new list each second, with the Date) and the same as bytes."""
 
 
-def _lines(headers: list[tuple[bytes, bytes]]) -> bytes:
-    global _written  # noqa: PLW0603 - one clock a process
-    if _written[0] is not headers:
-        _written = headers, b"".join(name + b": " + value + b"\r\n" for name, value in headers)
-    return _written[1]
+def _default_header_lines(headers: list[tuple[bytes, bytes]]) -> bytes:
+    global _default_headers  # noqa: PLW0603 - one cache for all connections
+    if _default_headers[0] is not headers:
+        _default_headers = headers, b"".join(name + b": " + value + b"\r\n" for name, value in headers)
+    return _default_headers[1]

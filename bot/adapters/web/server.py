@@ -1,4 +1,4 @@
-"""The application on a socket, inside a running event loop."""
+"""Web server: serves an application on a socket, inside the running event loop."""
 
 import asyncio
 import contextlib
@@ -22,33 +22,33 @@ _MAX_CONNECTIONS = 512
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WebServer:
-    """A server that answers until it is stopped; `address` is where it really listens."""
+    """A running server; `address` is the `HOST:PORT` on which it listens."""
 
     address: str
     _server: "uvicorn.Server"
     _task: "asyncio.Task[None]"
 
     async def stop(self) -> None:
-        """Finish what is in flight (for some seconds at most) and let go of the socket."""
+        """Finish open requests (for some seconds at most) and close the socket."""
         self._server.should_exit = True
         await self._task
 
 
 async def serve(app: "ASGIApp", listen: str) -> WebServer:
-    """The running server at `HOST:PORT` (port 0: a free one); raises UsageError where that cannot be had.
+    """Start a server at `HOST:PORT` (port 0: any free one); raises UsageError where that cannot be bound.
 
-    Signals stay with whoever runs the loop, and requests are not logged: their paths hold tokens.
+    It handles no signals, which belong to the owner of the loop, and logs no requests: their paths hold tokens.
     """
     import uvicorn
 
-    from bot.adapters.web.protocol import Protocol
+    from bot.adapters.web.protocol import HttpProtocol
 
     class Server(uvicorn.Server):
         @contextlib.contextmanager
         def capture_signals(self) -> Generator[None, None, None]:
             yield
 
-    bound = _bound(listen)
+    listening = _listen(listen)
     config = uvicorn.Config(
         app,
         lifespan="off",
@@ -57,22 +57,22 @@ async def serve(app: "ASGIApp", listen: str) -> WebServer:
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        http=Protocol,
+        http=HttpProtocol,
         ws="none",
         limit_concurrency=_MAX_CONNECTIONS,
         timeout_graceful_shutdown=_GRACE_SECONDS,
     )
     config.load()
     server = Server(config)
-    host, port = bound.getsockname()[:2]
-    task = asyncio.create_task(server.serve(sockets=[bound]), name="web server")
+    host, port = listening.getsockname()[:2]
+    task = asyncio.create_task(server.serve(sockets=[listening]), name="web server")
     return WebServer(
         address=f"[{host}]:{port}" if ":" in host else f"{host}:{port}", _server=server, _task=task
     )
 
 
-def _bound(listen: str) -> socket.socket:
-    """A listening socket at that address."""
+def _listen(listen: str) -> socket.socket:
+    """A socket that listens at `HOST:PORT`; raises UsageError."""
     try:
         parts = urlsplit(f"//{listen}")
         host, port = parts.hostname, parts.port
@@ -87,7 +87,7 @@ def _bound(listen: str) -> socket.socket:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         bound.bind((host, port))
         if ip_address(bound.getsockname()[0]).is_loopback:
-            _send_at_once(bound)
+            _disable_pacing(bound)
         bound.listen(_BACKLOG)
         bound.settimeout(0)
     except OSError as error:
@@ -98,12 +98,12 @@ def _bound(listen: str) -> socket.socket:
     return bound
 
 
-def _send_at_once(listening: socket.socket) -> None:
-    """Take the plainest congestion control for connections that never leave this machine.
+def _disable_pacing(listening: socket.socket) -> None:
+    """Use Reno congestion control for connections that never leave this machine.
 
-    BBR paces what it sends by timers, after an estimate that a busy processor makes too low: a proxy beside us then
-    gets a large feed at a quarter of the rate.
+    BBR paces by timers, from an estimate that a busy processor makes too low: a proxy on this machine then gets a large
+    feed at a quarter of the rate.
     """
     if hasattr(socket, "TCP_CONGESTION"):  # Linux
-        with contextlib.suppress(OSError):  # a kernel that offers no other
+        with contextlib.suppress(OSError):  # the kernel offers no Reno
             listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, b"reno")

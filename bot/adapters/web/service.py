@@ -1,4 +1,4 @@
-"""WebService: everything that the web server reads and changes."""
+"""WebService: the interface of the web server to the stores and the pipeline."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
@@ -18,11 +18,11 @@ from bot.pipeline.ports.papers import PaperStore, StoredPaper
 from bot.pipeline.preferences import Objection, Preferences
 from bot.pipeline.sign_ups import SignUps
 
-_UNDATED = 500
+_MOST_UNDATED = 500
 
 
 class WebService:
-    """Everything that the web server reads and changes, over the stores and the pipeline."""
+    """Interface of the web server to the stores and the pipeline. Its methods block; the endpoints call them in threads."""
 
     def __init__(
         self,
@@ -46,17 +46,17 @@ class WebService:
         self.finder = finder
         self.preferences = preferences
         self.sign_ups = sign_ups
-        """Sign-ups by mail; None where nobody can subscribe so."""
+        """Sign-ups by mail; None where the site takes none."""
         self.bot_name = bot_name
-        """The Telegram bot's name, without `@`; None where nobody can talk to one."""
+        """The Telegram bot's name without `@`; None where no bot runs."""
         self.is_open = is_open
         """Whether any visitor may make a private feed."""
         self._stopped = stopped
         self.metrics = metrics
         """The metrics of this process in Prometheus' text format."""
 
-    def troubles(self) -> tuple[str, ...]:
-        """Why this installation is not ready; raises StateError where the state does not answer."""
+    def unready_reasons(self) -> tuple[str, ...]:
+        """Why this installation is not ready; empty where it is. Raises StateError where the state does not answer."""
         return tuple(f"the channel {channel} is stopped" for channel in sorted(self._stopped()))
 
     def version(self) -> str:
@@ -68,11 +68,11 @@ class WebService:
         return self._papers.days()
 
     def on_day(self, day: date | None) -> tuple[StoredPaper, ...]:
-        """The papers of a day; None: those without a day."""
-        return self._papers.undated(_UNDATED) if day is None else self._papers.on_day(day)
+        """The papers of a day, or with None those without a day."""
+        return self._papers.undated(_MOST_UNDATED) if day is None else self._papers.on_day(day)
 
     def newest_days(self, days: Days) -> Mapping[date | None, Sequence[Paper]]:
-        """The papers of the newest days: whole days, as many as are needed for `FRONT_PAPERS` papers."""
+        """The papers of the newest days: as many whole days as it takes for `FRONT_PAPERS` papers."""
         newest: dict[date | None, Sequence[Paper]] = {}
         for day in days:
             if sum(map(len, newest.values())) >= FRONT_PAPERS:
@@ -82,7 +82,7 @@ class WebService:
         return newest
 
     def newest(self, start: int, limit: int) -> tuple[tuple[Paper, ...], int]:
-        """The newest papers of all from number `start` on, and how many there are."""
+        """The newest papers from number `start` on, and the total number of papers."""
         papers = tuple(stored.paper for stored in self._papers.newest(limit, start))
         return papers, len(self._papers.first_seen())
 
@@ -100,8 +100,8 @@ class WebService:
     def paper(self, paper_id: PaperId) -> StoredPaper | None:
         return self._papers.stored([paper_id]).get(paper_id)
 
-    def preferences_behind(self, token: str) -> ShownPreferences | None:
-        """The preferences that the token opens; None for any other text, and for somebody who is no subscriber now."""
+    def preferences_of(self, token: str) -> ShownPreferences | None:
+        """The preferences that the token opens; None for an unknown token, and where its owner is no longer a subscriber."""
         name = self._tokens.subject("preferences", token)
         subscriber = self.preferences.subscriber(name) if name else None
         if name is None or subscriber is None:
@@ -114,27 +114,27 @@ class WebService:
             feed=feed,
         )
 
-    def objection_behind(self, token: str, paper: PaperId) -> tuple[Objection, ShownPreferences] | None:
-        """The objection to a paper of the person whom the token names; None for any other text, and for a paper
-        that none of their subscriptions brought.
+    def objection_of(self, token: str, paper: PaperId) -> tuple[Objection, ShownPreferences] | None:
+        """The objection of the token's owner to a paper, and their preferences; None for an unknown token, and for a
+        paper that none of their subscriptions matched.
         """
-        preferences = self.preferences_behind(token)
+        preferences = self.preferences_of(token)
         objection = self.preferences.objection(preferences.subscriber.id, paper) if preferences else None
         return (objection, preferences) if preferences and objection else None
 
     def preferences_token(self, name: str) -> str:
-        """The token of a subscriber's preferences."""
+        """The token that opens a subscriber's preferences."""
         return self._tokens.issue("preferences", name)
 
-    def unsubscribable(self, token: str) -> Target | None:
-        """The target that the token may unsubscribe, also one that it already has; None for any other text."""
+    def unsubscribe_target(self, token: str) -> Target | None:
+        """The target that the token unsubscribes, or already has; None for an unknown token."""
         key = self._tokens.subject("unsubscribe", token)
         status = self._deliveries.target(key) if key else None
         return status.target if status else None
 
     def unsubscribe(self, token: str, now: datetime) -> Target | None:
-        """Suspend the token's target for good (idempotent); None for any other text."""
-        target = self.unsubscribable(token)
+        """Suspend the token's target for good (idempotent); None for an unknown token."""
+        target = self.unsubscribe_target(token)
         if target is not None:
             self._deliveries.suspend(target.key, UNSUBSCRIBED, now)
         return target

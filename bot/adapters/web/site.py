@@ -1,4 +1,4 @@
-"""WebSite: everything that the endpoints of the web application share."""
+"""WebSite: the service, the pages and the cache that all endpoints share, and the error pages."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -18,15 +18,21 @@ from bot.pipeline.ports import Clock
 
 NOT_FOUND = 404
 MAX_BODY_BYTES = 16_384
-"""A form is some hundred bytes."""
+"""Limit of a form's body; a form has some hundred bytes."""
 _BODY_SECONDS = 10
-_MESSAGES = {NOT_FOUND: "not_found", 405: "not_possible", 403: "foreign", 429: "too_many", 500: "failed"}
+_MESSAGES_BY_STATUS = {
+    NOT_FOUND: "not_found",
+    405: "not_possible",
+    403: "foreign",
+    429: "too_many",
+    500: "failed",
+}
 
 _REFUSALS = {"number": "bad_number", "characters": "bad_characters", "queries": "bad_queries"}
 
 
 class ParameterRefused(HTTPException):
-    """A parameter of the address that cannot be used: it is no whole number from 1 to `most`, or has more than so many characters
+    """A query parameter that cannot be used: it is not a whole number from 1 to `most`, or has more than `most` characters
     or queries.
     """
 
@@ -34,9 +40,9 @@ class ParameterRefused(HTTPException):
         self, name: str, most: int, unit: Literal["number", "characters", "queries"] = "number"
     ) -> None:
         limits = {
-            "number": f"{name} is a whole number from 1 to {most}",
-            "characters": f"{name} may have {most} characters",
-            "queries": f"{name} may have {most} queries",
+            "number": f"{name} must be a whole number from 1 to {most}",
+            "characters": f"{name} may have at most {most} characters",
+            "queries": f"{name} may have at most {most} queries",
         }
         super().__init__(400, limits[unit])
         self.name, self.most, self.unit = name, most, unit
@@ -44,29 +50,28 @@ class ParameterRefused(HTTPException):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WebSite:
-    """The service, the pages and the kept answers of one site."""
+    """The service, the pages and the cache of one site."""
 
     service: WebService
     pages: Pages
     cache: AnswerCache
     clock: Clock
 
-    async def kept(self, request: Request, make: Callable[[], Answer]) -> Response:
-        """The answer to this request as long as the state stays as it is."""
+    async def cached(self, request: Request, make: Callable[[], Answer]) -> Response:
+        """The cached answer to this request, made by `make()` once per revision of the state."""
         return AnswerResponse(await self.cache.get(cache_key(request.scope), make))
 
     def message(
         self, view: View, status: int, searched: str | None = None, name: str = "", **values: object
     ) -> Response:
-        """A page that only says what is wrong."""
-        name = name or _MESSAGES.get(status, "not_possible")
+        """An error page: the message `name`, or the one for that status."""
+        name = name or _MESSAGES_BY_STATUS.get(status, "not_possible")
         page = self.pages.message(view, name, searched=searched, **values)
         return HTMLResponse(page, status_code=status, headers={"Cache-Control": NEVER})
 
     async def http_error(self, request: Request, error: Exception) -> Response:
-        """The page for a refused request; for one that is not found it offers to search for what was asked.
-
-        A program that asks the API gets the same as JSON.
+        """The error page for a request, or JSON below `/api/`. A 404 offers a search for the paper that was asked for, and
+        a path with a needless slash at its end is redirected.
         """
         status = error.status_code if isinstance(error, HTTPException) else 500
         if request.url.path.startswith("/api/"):
@@ -82,7 +87,7 @@ class WebSite:
         is_read = request.method in {"GET", "HEAD"}
         if (
             status == NOT_FOUND and is_read and path.endswith("/") and "//" not in path
-        ):  # `//` would name a host
+        ):  # `//` would redirect to a host
             query = f"?{request.url.query}" if request.url.query else ""
             return RedirectResponse(f"{self.pages.base}{quote(path[:-1], safe='/:')}{query}", 301)
         searched = None
@@ -95,19 +100,19 @@ class WebSite:
 
 
 def html_answer(page: str, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Answer:
-    """A public page, which depends on the reader's language."""
+    """A public page, which varies with the reader's language."""
     return answer(
         page, HTML, cache=PUBLIC, status=status, headers={"Vary": "Accept-Language", **(headers or {})}
     )
 
 
 def private_page(page: str, status: int = 200) -> Response:
-    """A page that nobody keeps and no search engine names."""
+    """A page that is neither cached nor indexed."""
     return HTMLResponse(page, status_code=status, headers={"Cache-Control": NEVER, "X-Robots-Tag": "noindex"})
 
 
 async def read_body(request: Request) -> bytes:
-    """The whole body; it has to come within some seconds, and the route limits its length."""
+    """The whole body; HTTP 408 where it does not arrive in time. The route limits its length."""
     try:
         async with asyncio.timeout(_BODY_SECONDS):
             return await request.body()

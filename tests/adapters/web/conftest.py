@@ -11,7 +11,7 @@ from bot.adapters.feeds.jsonfeed import render_json
 from bot.adapters.feeds.opml import Outline, render_opml
 from bot.adapters.web.app import create_app
 from bot.adapters.web.feeds import FeedFormats
-from bot.adapters.web.shield import Shield
+from bot.adapters.web.middleware import Middleware
 from bot.domain.channels import Target
 from bot.domain.errors import StateLocked
 from bot.domain.feeds import Feed
@@ -65,7 +65,7 @@ class FakeService:
     def put(self, paper: Paper) -> None:
         self.stored[paper.id] = paper
 
-    def troubles(self) -> tuple[str, ...]:
+    def unready_reasons(self) -> tuple[str, ...]:
         if self.failure:
             raise self.failure
         return self.stopped
@@ -113,13 +113,13 @@ class FakeService:
         paper = self.stored.get(paper_id)
         return StoredPaper(paper=paper, first_seen_at=NOW, changed_at=NOW) if paper else None
 
-    def unsubscribable(self, token: str) -> Target | None:
+    def unsubscribe_target(self, token: str) -> Target | None:
         if self.failure:
             raise self.failure
         return Target(kind="email", address="alice@example.org") if token == MAIL_TOKEN else None
 
     def unsubscribe(self, token: str, now: datetime) -> Target | None:
-        target = self.unsubscribable(token)
+        target = self.unsubscribe_target(token)
         if target and not self.unsubscribed:
             self.unsubscribed.append((target, now))
         return target
@@ -136,17 +136,17 @@ def service() -> FakeService:
 
 
 @pytest.fixture
-def app(service: FakeService) -> Shield:
+def app(service: FakeService) -> Middleware:
     return an_app(service)
 
 
-def an_app(service: FakeService, **parts) -> Shield:
+def an_app(service: FakeService, **parts) -> Middleware:
     given = {"site_title": "Paperboy", "site_url": SITE, "fresh_for": 0, **parts}
     return create_app(service, formats=FORMATS, clock=StillClock(), **given)
 
 
 @pytest.fixture
-async def client(app: Shield) -> AsyncIterator[httpx.AsyncClient]:
+async def client(app: Middleware) -> AsyncIterator[httpx.AsyncClient]:
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url=SITE) as client:
         yield client

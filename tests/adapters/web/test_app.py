@@ -386,7 +386,7 @@ async def test_a_failure_shows_neither_traceback_nor_token(
     (record,) = caplog.records
     assert (record.message, record.error) == ("web_request_failed", "RuntimeError")
     logged = "".join(map(str, vars(record).values()))
-    assert "unsubscribable" in logged
+    assert "unsubscribe_target" in logged
     for text in (logged, caplog.text, response.text):
         assert MAIL_TOKEN not in text
         assert "SELECT" not in text

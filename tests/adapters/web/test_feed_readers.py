@@ -12,8 +12,8 @@ from pathlib import Path
 import feedparser
 import pytest
 
+from bot.adapters.web.middleware import Middleware
 from bot.adapters.web.server import serve
-from bot.adapters.web.shield import Shield
 from tests.adapters.web.conftest import FakeService
 from tests.builders import NOW, a_feed, a_feed_entry, a_reason
 
@@ -39,7 +39,7 @@ class Newsstand:
 
 
 @pytest.fixture
-async def stand(app: Shield, service: FakeService) -> AsyncIterator[Newsstand]:
+async def stand(app: Middleware, service: FakeService) -> AsyncIterator[Newsstand]:
     stand = Newsstand(service)
 
     async def remembered(scope, receive, send) -> None:

@@ -10,7 +10,7 @@ from selectolax.lexbor import LexborHTMLParser
 from starlette.exceptions import HTTPException
 
 from bot.adapters.web.app import create_app
-from bot.adapters.web.limits import FormLimit
+from bot.adapters.web.forms import RequestLimit
 from bot.domain.errors import TryLater
 from bot.domain.preferences import MOST_EXCLUSIONS
 from bot.pipeline.sign_ups import SignUps
@@ -343,7 +343,7 @@ async def test_many_forms_are_told_to_wait(client, path: str) -> None:
 
 
 def test_a_bucket_fills_again_and_each_client_has_one() -> None:
-    limit = FormLimit()
+    limit = RequestLimit()
     for _ in range(20):
         limit.take("a", 0.0)
     with pytest.raises(HTTPException) as refused:

@@ -17,7 +17,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from bot.adapters.web.app import create_app
-from bot.adapters.web.limits import form_key
+from bot.adapters.web.forms import form_key
 from bot.pipeline.ports import TokenStore
 from bot.pipeline.sign_ups import SignUps
 from tests.adapters.web.conftest import FORMATS, SITE

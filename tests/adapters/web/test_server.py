@@ -10,15 +10,15 @@ import pytest
 
 from bot.adapters.web import protocol
 from bot.adapters.web.answers import Reply
+from bot.adapters.web.middleware import Middleware
 from bot.adapters.web.server import WebServer, serve
-from bot.adapters.web.shield import Shield
 from bot.domain.errors import UsageError
 from tests.adapters.web.conftest import FEED_TOKEN, MAIL_TOKEN, FakeService, an_app
 from tests.builders import a_feed, a_feed_entry
 
 
 @pytest.fixture
-async def server(app: Shield):
+async def server(app: Middleware):
     server = await serve(app, "127.0.0.1:0")
     yield server
     await server.stop()
@@ -54,7 +54,7 @@ async def test_small_answers_are_not_held_back(server: WebServer) -> None:
 
 @pytest.mark.skipif(not hasattr(socket, "TCP_CONGESTION"), reason="only Linux lets a program choose")
 @pytest.mark.parametrize(("host", "paced"), [("127.0.0.1", False), ("localhost", False), ("0.0.0.0", True)])
-async def test_what_stays_on_this_machine_is_not_paced(app: Shield, host: str, paced: bool) -> None:
+async def test_what_stays_on_this_machine_is_not_paced(app: Middleware, host: str, paced: bool) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as untouched:
         usual = untouched.getsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, 16)
     server = await serve(app, f"{host}:0")
@@ -96,7 +96,7 @@ async def _is_closed(reader: asyncio.StreamReader) -> bool:
 
 
 async def test_a_request_head_that_does_not_come_whole_is_waited_for_only_so_long(
-    app: Shield, monkeypatch: pytest.MonkeyPatch
+    app: Middleware, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(protocol, "HEAD_SECONDS", 0.05)
     server = await serve(app, "127.0.0.1:0")
@@ -109,7 +109,7 @@ async def test_a_request_head_that_does_not_come_whole_is_waited_for_only_so_lon
 
 
 async def test_one_address_cannot_take_all_connections_with_heads_that_do_not_come(
-    app: Shield, monkeypatch: pytest.MonkeyPatch
+    app: Middleware, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(protocol, "HEADS_PER_ADDRESS", 3)
     server = await serve(app, "127.0.0.1:0")
@@ -127,7 +127,7 @@ async def test_one_address_cannot_take_all_connections_with_heads_that_do_not_co
     assert not protocol._waiting
 
 
-async def test_signals_stay_with_whoever_runs_the_loop(app: Shield) -> None:
+async def test_signals_stay_with_whoever_runs_the_loop(app: Middleware) -> None:
     before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
     server = await serve(app, "127.0.0.1:0")
     await asyncio.sleep(0)
@@ -135,7 +135,7 @@ async def test_signals_stay_with_whoever_runs_the_loop(app: Shield) -> None:
     await server.stop()
 
 
-async def test_a_stopped_server_lets_go_of_its_address(app: Shield) -> None:
+async def test_a_stopped_server_lets_go_of_its_address(app: Middleware) -> None:
     first = await serve(app, "127.0.0.1:0")
     await first.stop()
     second = await serve(app, first.address)
@@ -143,7 +143,7 @@ async def test_a_stopped_server_lets_go_of_its_address(app: Shield) -> None:
     await second.stop()
 
 
-async def test_a_taken_address_is_a_usage_error(app: Shield) -> None:
+async def test_a_taken_address_is_a_usage_error(app: Middleware) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
         with pytest.raises(UsageError, match=f"web.listen {address}: Address already in use"):
@@ -151,7 +151,7 @@ async def test_a_taken_address_is_a_usage_error(app: Shield) -> None:
 
 
 @pytest.mark.parametrize("listen", ["", "8080", "127.0.0.1", "127.0.0.1:http", "127.0.0.1:99999"])
-async def test_an_odd_address_is_a_usage_error(app: Shield, listen) -> None:
+async def test_an_odd_address_is_a_usage_error(app: Middleware, listen) -> None:
     with pytest.raises(UsageError, match=r"web\.listen"):
         await serve(app, listen)
 
@@ -186,20 +186,20 @@ class Line:
         return b"\n".join(undated) + body
 
     @property
-    def protocol(self) -> protocol.Protocol:
+    def protocol(self) -> protocol.HttpProtocol:
         (connection,) = self.server._server.server_state.connections
-        assert isinstance(connection, protocol.Protocol)
+        assert isinstance(connection, protocol.HttpProtocol)
         return connection
 
 
 @pytest.fixture
-def cached(service: FakeService) -> Shield:
+def cached(service: FakeService) -> Middleware:
     """An application whose answers stay fresh for the whole test."""
     return an_app(service, fresh_for=60)
 
 
 @pytest.fixture
-async def line(cached: Shield):
+async def line(cached: Middleware):
     server = await serve(cached, "127.0.0.1:0")
     host, _, port = server.address.rpartition(":")
     reader, writer = await asyncio.open_connection(host, int(port))
@@ -209,17 +209,17 @@ async def line(cached: Shield):
 
 
 async def test_a_request_that_comes_again_gets_the_same_answer_without_being_parsed(
-    line: Line, cached: Shield, monkeypatch: pytest.MonkeyPatch
+    line: Line, cached: Middleware, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = await line.say(FEED)  # made
     assert await line.say(FEED) == first  # kept
-    monkeypatch.setattr(protocol.Protocol, "on_message_begin", lambda self: pytest.fail("was parsed"))
+    monkeypatch.setattr(protocol.HttpProtocol, "on_message_begin", lambda self: pytest.fail("was parsed"))
     assert await line.say(FEED) == first
     assert cached.cache.reply(FEED) is not None
 
 
 async def test_a_changed_state_gives_another_answer_to_the_same_request(
-    line: Line, cached: Shield, service: FakeService
+    line: Line, cached: Middleware, service: FakeService
 ) -> None:
     first = await line.say(FEED)
     await line.say(FEED)
@@ -244,7 +244,7 @@ async def test_a_body_that_looks_like_a_known_request_stays_a_body(line: Line) -
 
 
 async def test_requests_in_one_segment_get_an_answer_each_and_count_as_several(
-    line: Line, cached: Shield
+    line: Line, cached: Middleware
 ) -> None:
     feed = await line.say(FEED)
     assert await line.say(FEED + FEED) == feed
@@ -254,7 +254,7 @@ async def test_requests_in_one_segment_get_an_answer_each_and_count_as_several(
     assert cached.cache.reply(FEED[20:]) is None
 
 
-async def test_private_requests_are_not_kept(line: Line, cached: Shield) -> None:
+async def test_private_requests_are_not_kept(line: Line, cached: Middleware) -> None:
     request = f"GET /feeds/{FEED_TOKEN}.atom HTTP/1.1\r\nHost: a\r\n\r\n".encode()
     assert await line.say(request) == await line.say(request)
     assert cached.cache.reply(request) is None
@@ -298,10 +298,10 @@ async def test_a_client_that_does_not_read_takes_no_memory(line: Line) -> None:
     assert [await line.answer() for _ in range(count)] == [feed] * count
 
 
-async def test_very_many_replies_are_forgotten_and_long_requests_never_kept(cached: Shield) -> None:
+async def test_very_many_replies_are_forgotten_and_long_requests_never_kept(cached: Middleware) -> None:
     cached.cache._asked_at = asyncio.get_running_loop().time()
     for number in range(2_000):
-        cached.cache.keep_reply(b"%d" % number, Reply(status=200, headers=b"", body=b""))
+        cached.cache.cache_reply(b"%d" % number, Reply(status=200, headers=b"", body=b""))
     assert len(cached.cache._replies) < 1_025
-    cached.cache.keep_reply(b"x" * 3_000, Reply(status=200, headers=b"", body=b""))
+    cached.cache.cache_reply(b"x" * 3_000, Reply(status=200, headers=b"", body=b""))
     assert cached.cache.reply(b"x" * 3_000) is None

@@ -57,10 +57,10 @@ async def test_whoever_got_a_mail_can_unsubscribe_with_it_as_often_as_they_like(
     made.read("a.md", a_digest(1))
     await made.send()
     token = made.email.taken[0].unsubscribe_token or ""
-    assert service.unsubscribable(token) == MAIL
+    assert service.unsubscribe_target(token) == MAIL
     assert service.unsubscribe(token, NOW) == MAIL
     assert service.unsubscribe(token, NOW) == MAIL
-    assert service.unsubscribable(token) == MAIL
+    assert service.unsubscribe_target(token) == MAIL
     status = made.store.deliveries.target(MAIL.key)
     assert status is not None
     assert status.suspended == UNSUBSCRIBED
@@ -77,6 +77,6 @@ async def test_any_other_text_unsubscribes_nobody(world: MakeWorld):
     feed_token = made.store.tokens.issue("feed", MAIL.key)
     unsent = made.store.tokens.issue("unsubscribe", "email:never@example.org")
     for text in ("", "x" * 22, feed_token, unsent):
-        assert service.unsubscribable(text) is None
+        assert service.unsubscribe_target(text) is None
         assert service.unsubscribe(text, NOW) is None
     assert made.store.deliveries.counts(NOW).suspended == {}

@@ -1,4 +1,4 @@
-"""Endpoints for machines: health, readiness, metrics, robots, and the files that pages refer to."""
+"""System endpoints: health, readiness, metrics, robots.txt, and the static files."""
 
 import asyncio
 
@@ -10,7 +10,7 @@ from bot.adapters.web.pages import static_files
 from bot.adapters.web.site import WebSite
 from bot.domain.errors import PaperboyError
 
-_CLOSED = (
+_DISALLOWED = (
     "/feeds/",
     "/preferences/",
     "/confirm/",
@@ -21,18 +21,18 @@ _CLOSED = (
     "/api/",
     "/metrics",
 )
-"""Paths that crawlers are asked to leave alone: they are private, or worked out for each request."""
+"""Paths that robots.txt keeps crawlers from: private ones, and those that are computed for each request."""
 
 
-class MachineEndpoints:
-    """Endpoints for machines."""
+class SystemEndpoints:
+    """Endpoints of the system itself."""
 
     def __init__(self, site: WebSite) -> None:
         self._site = site
         self._service = site.service
 
     async def health(self, _request: Request) -> Response:
-        """`ok` where the state answers, 503 where it does not."""
+        """`ok`, or 503 where the state does not answer."""
         try:
             await asyncio.to_thread(self._service.version)
         except PaperboyError:
@@ -40,26 +40,28 @@ class MachineEndpoints:
         return _text("ok")
 
     async def ready(self, _request: Request) -> Response:
-        """`ready` where the state answers and no channel is stopped; else 503 and why."""
+        """`ready`, or 503 with the reasons: the state does not answer, or a channel is stopped."""
         try:
-            troubles = await asyncio.to_thread(self._service.troubles)
+            reasons = await asyncio.to_thread(self._service.unready_reasons)
         except PaperboyError:
-            troubles = ("the state does not answer",)
-        return _text("\n".join(troubles), 503) if troubles else _text("ready")
+            reasons = ("the state does not answer",)
+        return _text("\n".join(reasons), 503) if reasons else _text("ready")
 
     async def metrics(self, _request: Request) -> Response:
         text = await asyncio.to_thread(self._service.metrics)
         return Response(text, media_type=METRICS, headers={"Cache-Control": NEVER})
 
     async def robots(self, request: Request) -> Response:
-        lines = ["User-agent: *", *(f"Disallow: {self._site.pages.base}{path}" for path in _CLOSED)]
+        lines = ["User-agent: *", *(f"Disallow: {self._site.pages.base}{path}" for path in _DISALLOWED)]
         text = "\n".join(lines) + "\n"
-        return await self._site.kept(request, lambda: answer(text, "text/plain; charset=utf-8", cache=PUBLIC))
+        return await self._site.cached(
+            request, lambda: answer(text, "text/plain; charset=utf-8", cache=PUBLIC)
+        )
 
     async def static(self, request: Request, name: str) -> Response:
         file = static_files()[name]
         current = request.query_params.get("v") == file.version
-        return await self._site.kept(
+        return await self._site.cached(
             request, lambda: answer(file.body, file.media_type, cache=FOREVER if current else PUBLIC)
         )
 
