@@ -424,7 +424,7 @@ async def test_cut_off_while_it_waits_for_its_slot_it_was_certainly_not_sent():
     limit = Limits(per_target=lambda _: Limit(most=1, span=timedelta(seconds=1)))
     parts.limiter = RateLimiter({"telegram": limit}, now=lambda: NOW)
     parts.limiter.remember(a_claim().target, [NOW])
-    result = await _cut_off(parts, lambda: bool(parts.limiter._moved._waiters))
+    result = await _cut_off(parts, lambda: bool(parts.limiter._changed._waiters))
     assert (result.outcome.state, result.outcome.counted, parts.handed) == ("pending", False, [])
 
 
