@@ -34,8 +34,8 @@ from bot.pipeline.subscribers import SubscriberRegistry
 
 log = logging.getLogger(__name__)
 
-_TOGETHER, _TOGETHER_BYTES = 64, 5_000_000
-"""Files, and their bytes, that share one transaction when many come at once: each is still stored whole or not at all."""
+_BATCH_FILES, _BATCH_BYTES = 128, 5_000_000
+"""Files, and their bytes, that share one transaction when many arrive at once; each is stored whole or not at all."""
 _KEPT_BYTES = 32_000_000
 """So many bytes of files that were read to find the fresh ones are kept, so that they need not be read again."""
 _PART_TAKES = 0.05
@@ -160,7 +160,7 @@ class Ingest:
         self._registry.matcher.prepare()
         result = IngestResult()
         result.add_planned(self._onboard(now))
-        result.add(self._process(files, now, sends=True))
+        result.add(self._process(files, now, imported=False))
         return result
 
     def process_history(self, files: Sequence[DigestFile], now: datetime) -> IngestResult:
@@ -169,7 +169,7 @@ class Ingest:
         """
         result = IngestResult()
         result.add_planned(self._onboard(now))
-        result.add(self._process(files, now, sends=False))
+        result.add(self._process(files, now, imported=True))
         return result
 
     def finish_history(self, now: datetime) -> Planned:
@@ -214,13 +214,13 @@ class Ingest:
         self._onboarded = matcher
         return planned + Planned(deliveries=added)
 
-    def _process(self, files: Sequence[DigestFile], now: datetime, *, sends: bool) -> IngestResult:
+    def _process(self, files: Sequence[DigestFile], now: datetime, *, imported: bool) -> IngestResult:
         result = IngestResult()
         fresh = self._fresh_files(files, result, now.date())
-        self._judge(fresh, now, imported=not sends)
+        self._judge(fresh, now, imported=imported)
         for batch in _batches(fresh):
             with _uncollected():
-                self._process_batch(batch, now, result, sends=sends)
+                self._process_batch(batch, now, result, imported=imported)
             if self._planner.is_full:
                 result.add_planned(self.finish_planning(now))
         return result
@@ -267,52 +267,54 @@ class Ingest:
                 file.look = look
 
     def _process_batch(
-        self, fresh: Sequence["_FreshFile"], now: datetime, result: IngestResult, *, sends: bool
+        self, fresh: Sequence["_FreshFile"], now: datetime, result: IngestResult, *, imported: bool
     ) -> None:
-        read = list(self._read(fresh, result, now.date(), sends=sends))
+        read = list(self._read(fresh, result, now.date(), imported=imported))
         try:
-            result.add(self._store(read, now, sends=sends))
+            result.add(self._store(read, now, imported=imported))
         except StateError:
             raise
         except Exception:  # one of them is more than we can take: the others must not wait for it
             log.exception("ingest.batch_failed", extra={"files": len(read)})
             for file in read:
-                result.add(self._store_alone(file, now, sends=sends))
+                result.add(self._store_alone(file, now, imported=imported))
 
-    def _store_alone(self, file: ReadDigest | FileMark, now: datetime, *, sends: bool) -> IngestResult:
+    def _store_alone(self, file: ReadDigest | FileMark, now: datetime, *, imported: bool) -> IngestResult:
         try:
-            return self._store([file], now, sends=sends)
+            return self._store([file], now, imported=imported)
         except StateError:
             raise
         except Exception as error:
             log.exception("ingest.digest_failed", extra={"file": file.name})
             why = _our_fault(error)
-            self._store([FileMark(name=file.name, sha256=file.sha256, error=why)], now, sends=sends)
+            self._store([FileMark(name=file.name, sha256=file.sha256, error=why)], now, imported=imported)
             return IngestResult(problems=[(file.name, 0, why)])
 
-    def _store(self, read: Sequence[ReadDigest | FileMark], now: datetime, *, sends: bool) -> IngestResult:
+    def _store(self, read: Sequence[ReadDigest | FileMark], now: datetime, *, imported: bool) -> IngestResult:
         while True:
             try:
-                return self._store_once(read, now, sends=sends)
+                return self._store_once(read, now, imported=imported)
             except _WouldOvertake:
                 self.finish_planning(now)
 
     def _store_once(
-        self, read: Sequence[ReadDigest | FileMark], now: datetime, *, sends: bool
+        self, read: Sequence[ReadDigest | FileMark], now: datetime, *, imported: bool
     ) -> IngestResult:
         matcher = self._registry.matcher
         # Outside of the transaction, so that others can write while papers are matched.
-        look = _Comparison(self._digests, read, matcher, sends=sends)
+        comparison = _Comparison(self._digests, read, matcher, imported=imported)
         with self._planner.transaction() as tx:
-            if tx.version() != look.version or tx.digests_known(look.hashes) != look.known:
-                look = _Comparison(tx, read, matcher, sends=sends)
-            fresh, batch = look.fresh, look.batch
+            if not comparison.holds_in(tx):
+                comparison = _Comparison(tx, read, matcher, imported=imported)
+            fresh, batch = comparison.fresh, comparison.batch
             tx.save_digests(fresh, now)
             marks = [_mark(file) for file in read if file not in fresh]
-            tx.save_files([mark for mark in marks if sends or not mark.error])  # among history lies much else
+            tx.save_files(
+                [mark for mark in marks if not (imported and mark.error)]
+            )  # among history lies much else
             _save_sources(tx, read, now)
             batch.save(tx, now)
-            planned = self._planner.begin(tx, look.parts, now)
+            planned = self._planner.begin(tx, comparison.runs, now)
         return IngestResult(
             digests=len(fresh),
             entries=sum(len(file.digest.entries) for file in fresh),
@@ -333,7 +335,7 @@ class Ingest:
             return None
 
     def _read(
-        self, fresh: Sequence["_FreshFile"], result: IngestResult, today: date, *, sends: bool
+        self, fresh: Sequence["_FreshFile"], result: IngestResult, today: date, *, imported: bool
     ) -> Iterator[ReadDigest | FileMark]:
         for file in fresh:
             name, sha256, data, file.data = file.file.name, file.sha256, file.data, None
@@ -348,7 +350,9 @@ class Ingest:
             except DigestError as error:
                 why = str(error)
                 # What somebody imports is meant to be read, so that all is named.
-                plainly_none = sends and isinstance(error, NotADigest) and not self._should_be_one(file)
+                plainly_none = (
+                    not imported and isinstance(error, NotADigest) and not self._should_be_one(file)
+                )
             except Exception as error:  # whatever is in a file, the others go on
                 log.exception("ingest.reader_failed", extra={"file": name})
                 why = _our_fault(error)
@@ -398,7 +402,7 @@ def _batches(fresh: Sequence[_FreshFile]) -> Iterator[Sequence[_FreshFile]]:
     start = size = 0
     for index, file in enumerate(fresh):
         size += file.size
-        if index > start and (size > _TOGETHER_BYTES or index - start == _TOGETHER):
+        if index > start and (size > _BATCH_BYTES or index - start == _BATCH_FILES):
             yield fresh[start:index]
             start, size = index, file.size
     if fresh:
@@ -455,7 +459,7 @@ class _NewRun(NamedTuple):
 
 
 class _Comparison:
-    """Files compared with the state and matched; valid as long as the state's version is the same."""
+    """Files compared with the state and matched."""
 
     def __init__(
         self,
@@ -463,14 +467,14 @@ class _Comparison:
         read: Sequence[ReadDigest | FileMark],
         matcher: SubscriptionMatcher,
         *,
-        sends: bool,
+        imported: bool,
     ) -> None:
-        self.version = state.version()
-        self.hashes = [file.sha256 for file in read]
-        self.known = state.digests_known(self.hashes)
+        self._version = state.version()
+        self._hashes = [file.sha256 for file in read]
+        self._known = state.digests_known(self._hashes)
         first: dict[str, ReadDigest] = {}
         for file in read:
-            if isinstance(file, ReadDigest) and file.sha256 not in self.known:
+            if isinstance(file, ReadDigest) and file.sha256 not in self._known:
                 first.setdefault(file.sha256, file)
         self.fresh = list(first.values())
         ids = {entry.id for file in self.fresh for entry in file.digest.entries}
@@ -479,17 +483,21 @@ class _Comparison:
             self.batch.add(file)
         if state.is_being_planned(self.batch.updated):
             raise _WouldOvertake
-        newcomers = state.backlog().keys() if sends else set[str]()
+        newcomers = set[str]() if imported else state.backlog().keys()
         concerned = not matcher.subscribers.keys() <= newcomers
-        self.parts = [
+        self.runs = [
             _NewRun(
                 changes,
-                "import" if not sends else "news" if source is None else "backlog",
+                "import" if imported else "news" if source is None else "backlog",
                 source,
                 _Work(state, matcher, changes, self.batch.documents) if concerned else None,
             )
-            for source, changes in self.batch.parts(sends=sends)
+            for source, changes in self.batch.by_source(imported=imported)
         ]
+
+    def holds_in(self, state: StateView) -> bool:
+        """Whether the state is still as it was compared with."""
+        return state.version() == self._version and state.digests_known(self._hashes) == self._known
 
 
 class IngestBatch:
@@ -518,13 +526,15 @@ class IngestBatch:
         """
         return [Change(paper=self._papers[paper], gains=gains) for paper, gains in self._gains.items()]
 
-    def parts(self, *, sends: bool) -> list[tuple[str | None, list[Change]]]:
-        """The changes that are news (None), and those that are backlog, by source; of an import all together."""
-        parts: dict[str | None, list[Change]] = {}
+    def by_source(self, *, imported: bool) -> list[tuple[str | None, list[Change]]]:
+        """(source, changes): those that are backlog by source, and before them, under None, the news; of an import all
+        together under None.
+        """
+        changes: dict[str | None, list[Change]] = {}
         for change in self.changes:
-            source = self._backlog[change.paper.id] if sends else None
-            parts.setdefault(source, []).append(change)
-        return sorted(parts.items(), key=lambda part: (part[0] is not None, part[0] or ""))
+            source = None if imported else self._backlog[change.paper.id]
+            changes.setdefault(source, []).append(change)
+        return sorted(changes.items(), key=lambda pair: (pair[0] is not None, pair[0] or ""))
 
     @cached_property
     def documents(self) -> Mapping[PaperId, Document]:
@@ -591,22 +601,22 @@ class _RunPlanner:
             self._waiting.clear()
             raise
 
-    def begin(self, tx: IngestTransaction, parts: Sequence[_NewRun], now: datetime) -> Planned:
-        """Store a run of each part that concerns anybody; where no older run is open, plan as much of the first as one
+    def begin(self, tx: IngestTransaction, new_runs: Sequence[_NewRun], now: datetime) -> Planned:
+        """Store those of the runs that concern anybody; where no older run is open, plan as much of the first as one
         transaction takes.
         """
         older = tx.open_run()
         planned = Planned()
-        for part in parts:
-            if part.work is None:
+        for new in new_runs:
+            if new.work is None:
                 continue
-            run = tx.begin_run(part.changes, now, rule=part.rule, source=part.source)
-            part.work.run = run.number
+            run = tx.begin_run(new.changes, now, rule=new.rule, source=new.source)
+            new.work.run = run.number
             if older is None:
-                older, self._work = run, part.work
-                planned = self._plan_part(tx, run, part.work, now)
+                older, self._work = run, new.work
+                planned = self._plan_part(tx, run, new.work, now)
             else:
-                self._waiting[run.number] = part.work
+                self._waiting[run.number] = new.work
         return planned
 
     def plan_part(self, matcher: SubscriptionMatcher, now: datetime) -> Planned | None:

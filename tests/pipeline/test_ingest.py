@@ -82,13 +82,13 @@ def test_so_many_files_and_bytes_share_a_transaction(
     sizes: list[int] = []
     store = Ingest._store
 
-    def recorded(self: Ingest, read: Sequence[ReadDigest], now: datetime, *, sends: bool) -> IngestResult:
+    def recorded(self: Ingest, read: Sequence[ReadDigest], now: datetime, *, imported: bool) -> IngestResult:
         sizes.append(len(read))
-        return store(self, read, now, sends=sends)
+        return store(self, read, now, imported=imported)
 
     monkeypatch.setattr(Ingest, "_store", recorded)
-    monkeypatch.setattr(ingest, "_TOGETHER", most_files)
-    monkeypatch.setattr(ingest, "_TOGETHER_BYTES", most_bytes)
+    monkeypatch.setattr(ingest, "_BATCH_FILES", most_files)
+    monkeypatch.setattr(ingest, "_BATCH_BYTES", most_bytes)
     files = [alices.press.file(f"{n}.md", a_digest(n)) for n in range(1, 6)]
     assert totals(alices.look(*files)) == (5, 5, 5, 0)
     assert {len(file.data) for file in files} == {64}
