@@ -40,7 +40,7 @@ from bot.domain.query import Query
 from bot.domain.query.faults import fault_text
 from bot.domain.quizzes.polls import evidence_for, poll_of
 from bot.domain.schedule import schedule_text
-from bot.domain.subscriptions import Subscriber
+from bot.domain.subscriptions import Channel, Subscriber
 from bot.domain.text import columns, cut, one_line, plain_line
 from bot.domain.translations import Wording, wording
 from bot.pipeline.ports.papers import StoredPaper
@@ -462,12 +462,13 @@ class Pages:
             if person.quiet_hours
             else "off"
         )
+        timed = _timed_channels(person)
         settings = {
             "timezone": str(person.timezone),
             "language": person.language,
             "quiet_hours": quiet,
             "deliver": preferences.choices.deliver
-            or next((schedule_text(each.deliver) for each in person.channels if each.kind != FEED), ""),
+            or next((schedule_text(each.deliver) for each in timed), ""),
         }
         return self._page(
             "preferences.html",
@@ -493,7 +494,8 @@ class Pages:
                 {"query": query, "chosen": query in preferences.choices.exclude} for query in person.exclude
             ],
             settings=settings,
-            fixed=_fixed(person),
+            fields=("timezone", "quiet_hours", "deliver") if timed else ("timezone", "quiet_hours"),
+            fixed=_fixed_settings(person),
             channels=[
                 {
                     "kind": {"email": texts.kind_email, FEED: texts.feed, "telegram": "Telegram"}.get(
@@ -750,10 +752,16 @@ class Pages:
         )  # fmt: skip
 
 
-def _fixed(person: Subscriber) -> frozenset[str]:
+def _timed_channels(person: Subscriber) -> list[Channel]:
+    """The channels that deliver at times: all but feeds, which are fetched."""
+    return [channel for channel in person.channels if not channel.capabilities.is_document]
+
+
+def _fixed_settings(person: Subscriber) -> frozenset[str]:
     """The settings that the configuration makes for this person, who therefore cannot change them."""
-    timed = all("deliver" in channel.fixed for channel in person.channels)
-    return person.fixed | ({"deliver"} if timed and person.channels else set())
+    timed = _timed_channels(person)
+    are_fixed = bool(timed) and all("deliver" in channel.fixed for channel in timed)
+    return person.fixed | ({"deliver"} if are_fixed else set())
 
 
 def _trouble(trouble: QueryTrouble) -> dict[str, str]:

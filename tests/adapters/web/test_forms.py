@@ -270,7 +270,8 @@ async def test_what_is_shown_unchanged_is_not_set(client, made: World, path: str
 
 async def test_what_the_configuration_sets_is_shown_and_not_to_be_changed(world: MakeWorld) -> None:
     mail = replace(a_channel("email", "alice@example.org"), fixed=frozenset({"deliver"}))
-    made = world(replace(a_subscriber("alice", mail), fixed=frozenset({"timezone"})), first_run=0)
+    alice = a_subscriber("alice", mail, a_channel("atom"))  # a feed has no times
+    made = world(replace(alice, fixed=frozenset({"timezone"})), first_run=0)
     app = create_app(
         a_service(made), formats=FORMATS, clock=made.clock, site_title="P", site_url=SITE, fresh_for=0
     )
@@ -283,6 +284,17 @@ async def test_what_the_configuration_sets_is_shown_and_not_to_be_changed(world:
         "language",
     }
     assert fields.css_first("button") is not None
+
+
+async def test_who_has_only_a_feed_is_asked_for_no_times_of_delivery(world: MakeWorld) -> None:
+    made = world(a_subscriber("alice", a_channel("atom")), first_run=0)
+    app = create_app(
+        a_service(made), formats=FORMATS, clock=made.clock, site_title="P", site_url=SITE, fresh_for=0
+    )
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=SITE) as client:
+        tree = await tree_of(client, f"/preferences/{made.store.tokens.issue('preferences', 'alice')}")
+    assert tree.css_first("[name=timezone]") is not None
+    assert tree.css_first("[name=deliver]") is None
 
 
 async def test_everything_can_be_taken_along(client, path: str) -> None:
