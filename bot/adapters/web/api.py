@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from bot import __version__
 from bot.adapters.web.answers import JSON, PUBLIC, Answer, answer
-from bot.adapters.web.pages import PAGE_OF
+from bot.adapters.web.pages import PAGE_SIZE
 from bot.adapters.web.papers import MOST_DAYS, PREVIEW_DAYS, number_parameter, query_parameter
 from bot.adapters.web.site import WebSite
 from bot.domain.analysis.preview import Match
@@ -36,13 +36,13 @@ class ApiEndpoints:
     async def papers(self, request: Request) -> Response:
         """The papers that match `q`, newest first; without `q` all papers."""
         page = number_parameter(request, "page", 1, _LAST_PAGE)
-        start = (page - 1) * PAGE_OF
+        start = (page - 1) * PAGE_SIZE
 
         def make(query: Query | None) -> dict[str, Any]:
             if query is None:
-                papers, total = self._service.newest(start, PAGE_OF)
+                papers, total = self._service.newest(start, PAGE_SIZE)
                 return _page(page, total, [self._paper(paper) for paper in papers])
-            result = self._service.finder.search(query, start=start, limit=PAGE_OF)
+            result = self._service.finder.search(query, start=start, limit=PAGE_SIZE)
             return _page(page, result.total, [self._match(query, match) for match in result.matches])
 
         return await self._query_answer(request, make)
@@ -68,7 +68,7 @@ class ApiEndpoints:
         def make(query: Query | None) -> dict[str, Any]:
             if query is None:
                 raise QuerySyntaxError("q is missing: a query in the query language", 0)
-            return self._preview(self._service.finder.preview(query, days=days, limit=PAGE_OF))
+            return self._preview(self._service.finder.preview(query, days=days, limit=PAGE_SIZE))
 
         return await self._query_answer(request, make)
 
@@ -144,7 +144,7 @@ def _why(reason: Reason | None) -> list[dict[str, str]]:
 
 
 def _page(page: int, total: int, papers: list[dict[str, Any]]) -> dict[str, Any]:
-    return {"total": total, "page": page, "pages": -(-total // PAGE_OF), "papers": papers}
+    return {"total": total, "page": page, "pages": -(-total // PAGE_SIZE), "papers": papers}
 
 
 def _json(value: dict[str, Any], *, status: int = 200) -> Answer:

@@ -11,8 +11,8 @@ from bot.adapters.web.api import ApiEndpoints
 from bot.adapters.web.feeds import FeedEndpoints, FeedFormats
 from bot.adapters.web.forms import FormEndpoints
 from bot.adapters.web.middleware import Middleware
-from bot.adapters.web.negotiation import view_of
-from bot.adapters.web.pages import Pages, ShownQuiz, as_read, static_files
+from bot.adapters.web.negotiation import language_of
+from bot.adapters.web.pages import Pages, QuizProvider, original_questions, static_files
 from bot.adapters.web.papers import PaperEndpoints
 from bot.adapters.web.service import WebService
 from bot.adapters.web.site import MAX_BODY_BYTES, WebSite
@@ -27,7 +27,7 @@ def create_app(
     clock: Clock,
     site_title: str,
     site_url: str,
-    quiz: ShownQuiz = as_read,
+    quiz: QuizProvider = original_questions,
     fresh_for: float = FRESH_FOR,
 ) -> Middleware:
     """The application over that service, whose methods run in threads.
@@ -103,5 +103,5 @@ def create_app(
         ExceptionMiddleware(router, handlers={HTTPException: site.http_error}),
         cache=site.cache,
         prefix=site.pages.base,
-        on_error=lambda scope: site.message(view_of(scope), 500),
+        on_error=lambda scope: site.message(language_of(scope), 500),
     )

@@ -13,8 +13,8 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from bot.adapters.web.answers import NEVER
-from bot.adapters.web.negotiation import token_of, view_of
-from bot.adapters.web.pages import ShownPreferences, View, refusal_text
+from bot.adapters.web.negotiation import language_of, token_of
+from bot.adapters.web.pages import PageLanguage, SubscriberPreferences, refusal_text
 from bot.adapters.web.site import WebSite, private_page, read_body
 from bot.domain.channels import Target
 from bot.domain.errors import DeliveryError, QuerySyntaxError
@@ -85,7 +85,7 @@ class FormEndpoints:
         done = request.query_params.get("done") == "1"
         return private_page(
             self._pages.preferences(
-                view_of(request.scope), preferences, token=token, key=form_key(token), done=done
+                language_of(request.scope), preferences, token=token, key=form_key(token), done=done
             )
         )
 
@@ -94,14 +94,14 @@ class FormEndpoints:
         token, form = await self._form(request)
         preferences = await asyncio.to_thread(self._preferences_of, token)
         check_form_key(form, token)
-        view, action, now = view_of(request.scope), form.get("action", ""), self._site.clock.now()
+        language, action, now = language_of(request.scope), form.get("action", ""), self._site.clock.now()
         if action == "delete":
             if form.get("sure") != "yes":
-                return self._redirect_back(token, view)
+                return self._redirect_back(token, language)
             deleted = await asyncio.to_thread(
                 self._service.preferences.delete, preferences.subscriber.id, None, now
             )
-            return private_page(self._pages.deleted(view, configured=deleted.configured))
+            return private_page(self._pages.deletion(language, configured=deleted.configured))
         change = _PREFERENCE_CHANGES.get(action)
         if change is None:
             raise HTTPException(400)
@@ -109,10 +109,10 @@ class FormEndpoints:
             await asyncio.to_thread(change, self._service.preferences, preferences.subscriber.id, form, now)
         except (QuerySyntaxError, ChoiceRefused) as error:
             page = self._pages.preferences(
-                view, preferences, token=token, key=form_key(token), done=False, refused=error, typed=form
+                language, preferences, token=token, key=form_key(token), done=False, refused=error, typed=form
             )
             return private_page(page, 400)
-        return self._redirect_back(token, view, done=1)
+        return self._redirect_back(token, language, done=1)
 
     async def export(self, request: Request) -> Response:
         """The person's settings, as YAML that a configuration file takes."""
@@ -132,7 +132,12 @@ class FormEndpoints:
         done = request.query_params.get("done") == "1"
         return private_page(
             self._pages.objection(
-                view_of(request.scope), objection, preferences, token=token, key=form_key(token), done=done
+                language_of(request.scope),
+                objection,
+                preferences,
+                token=token,
+                key=form_key(token),
+                done=done,
             )
         )
 
@@ -141,7 +146,7 @@ class FormEndpoints:
         token, form = await self._form(request)
         objection, preferences = await asyncio.to_thread(self._objection, token, request)
         check_form_key(form, token)
-        view, change = view_of(request.scope), _OBJECTION_CHANGES.get(form.get("action", ""))
+        language, change = language_of(request.scope), _OBJECTION_CHANGES.get(form.get("action", ""))
         offered = {*objection.subscriptions, *(each.word for each in objection.words)}
         if change is None or not {form.get("word") or form.get("subscription")} <= offered:
             raise HTTPException(400)
@@ -150,12 +155,12 @@ class FormEndpoints:
             await asyncio.to_thread(change, self._service.preferences, preferences.subscriber.id, form, now)
         except ChoiceRefused as error:
             page = self._pages.objection(
-                view, objection, preferences, token=token, key=form_key(token), done=False, refused=error
+                language, objection, preferences, token=token, key=form_key(token), done=False, refused=error
             )
             return private_page(page, 400)
-        return self._redirect_back(token, view, done=1, paper=objection.paper.id)
+        return self._redirect_back(token, language, done=1, paper=objection.paper.id)
 
-    def _objection(self, token: str, request: Request) -> tuple[Objection, ShownPreferences]:
+    def _objection(self, token: str, request: Request) -> tuple[Objection, SubscriberPreferences]:
         paper = parse_paper_id(request.path_params["paper"])
         objection = self._service.objection_of(token, paper) if paper else None
         if objection is None:
@@ -166,36 +171,42 @@ class FormEndpoints:
         """Ask the owner of an address by mail. The answer does not tell whether a mail went out."""
         sign_ups = self._sign_ups()
         form = await self._fields(request)
-        view, query = view_of(request.scope), form.get("q", "")
+        language, query = language_of(request.scope), form.get("q", "")
         zone = form.get("timezone") or "UTC"
         try:
             await sign_ups.ask(
-                form.get("address", ""), query, self._site.clock.now(), language=view.language, timezone=zone
+                form.get("address", ""), query, self._site.clock.now(), language=language.code, timezone=zone
             )
         except (QuerySyntaxError, ChoiceRefused) as error:
             return private_page(
-                self._pages.said(view, "not_subscribed", refusal_text(error, view.language), query), 400
+                self._pages.sign_up_outcome(
+                    language, "not_subscribed", refusal_text(error, language.code), query
+                ),
+                400,
             )
         except DeliveryError:
-            return private_page(self._pages.said(view, "mail_failed", "", query), 503)
-        return private_page(self._pages.said(view, "mail_asked", "", query))
+            return private_page(self._pages.sign_up_outcome(language, "mail_failed", "", query), 503)
+        return private_page(self._pages.sign_up_outcome(language, "mail_asked", "", query))
 
     async def make_feed(self, request: Request) -> Response:
         """Make a private feed of a query for a new subscriber, and redirect to their preferences, which show its address."""
         if not self._service.is_open:
             raise HTTPException(404)
         form = await self._fields(request)
-        view, query = view_of(request.scope), form.get("q", "")
+        language, query = language_of(request.scope), form.get("q", "")
         try:
             name = await asyncio.to_thread(
                 self._service.preferences.add_reader, query, self._site.clock.now()
             )
         except (QuerySyntaxError, ChoiceRefused) as error:
             return private_page(
-                self._pages.said(view, "not_subscribed", refusal_text(error, view.language), query), 400
+                self._pages.sign_up_outcome(
+                    language, "not_subscribed", refusal_text(error, language.code), query
+                ),
+                400,
             )
         token = await asyncio.to_thread(self._service.preferences_token, name)
-        return self._redirect_back(token, view, done=1, fragment="feed")
+        return self._redirect_back(token, language, done=1, fragment="feed")
 
     async def confirmation_page(self, request: Request) -> Response:
         """The page with the button. Mail scanners follow links, so a GET changes nothing."""
@@ -204,7 +215,7 @@ class FormEndpoints:
         if sign_up is None:
             raise HTTPException(404)
         target = Target(kind="email", address=sign_up.address)
-        return private_page(self._pages.confirmation(view_of(request.scope), target, sign_up.query))
+        return private_page(self._pages.confirmation(language_of(request.scope), target, sign_up.query))
 
     async def confirm(self, request: Request) -> Response:
         """Subscribe the owner of the address, and redirect to their preferences."""
@@ -216,7 +227,7 @@ class FormEndpoints:
             raise HTTPException(404)
         name = await asyncio.to_thread(sign_ups.subscriber_of, sign_up.address)
         preferences = await asyncio.to_thread(self._service.preferences_token, name)
-        return self._redirect_back(preferences, view_of(request.scope), done=1)
+        return self._redirect_back(preferences, language_of(request.scope), done=1)
 
     def _sign_ups(self) -> SignUps:
         if self._service.sign_ups is None:
@@ -228,7 +239,7 @@ class FormEndpoints:
         target = await asyncio.to_thread(self._service.unsubscribe_target, self._page_token(request))
         if target is None:
             raise HTTPException(404)
-        return private_page(self._pages.unsubscribe(view_of(request.scope), target, done=False))
+        return private_page(self._pages.unsubscribe(language_of(request.scope), target, done=False))
 
     async def unsubscribe(self, request: Request) -> Response:
         """Unsubscribe at once, whatever the body holds: the token is the permission (RFC 8058 §3.2, no redirect)."""
@@ -237,7 +248,7 @@ class FormEndpoints:
         target = await asyncio.to_thread(self._service.unsubscribe, token, self._site.clock.now())
         if target is None:
             raise HTTPException(404)
-        return private_page(self._pages.unsubscribe(view_of(request.scope), target, done=True))
+        return private_page(self._pages.unsubscribe(language_of(request.scope), target, done=True))
 
     def _page_token(self, request: Request) -> str:
         """The token of a page, within the rate limit of pages."""
@@ -261,7 +272,7 @@ class FormEndpoints:
             raise HTTPException(400) from None
         return dict(fields)
 
-    def _preferences_of(self, token: str) -> ShownPreferences:
+    def _preferences_of(self, token: str) -> SubscriberPreferences:
         preferences = self._service.preferences_of(token)
         if preferences is None:
             raise HTTPException(404)
@@ -270,13 +281,13 @@ class FormEndpoints:
     def _redirect_back(
         self,
         token: str,
-        view: View,
+        language: PageLanguage,
         done: int | None = None,
         paper: PaperId | None = None,
         fragment: str = "",
     ) -> Response:
         """Redirect to the page, so that reloading it does not send the form again."""
-        path = self._pages.preferences_path(token, view.language if view.explicit else None, done, paper)
+        path = self._pages.preferences_path(token, language.code if language.explicit else None, done, paper)
         if fragment:
             path += f"#{fragment}"
         return RedirectResponse(path, status_code=303, headers={"Cache-Control": NEVER})

@@ -8,25 +8,25 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import Scope
 
-from bot.adapters.web.pages import View
+from bot.adapters.web.pages import PageLanguage
 from bot.adapters.web.texts import LANGUAGES
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{16,128}")
 _PARAMETERS = frozenset({b"q", b"lang", b"page", b"days", b"live", b"v"})
 
 
-def view_of(scope: Scope) -> View:
+def language_of(scope: Scope) -> PageLanguage:
     """The language that a request asks for: by `?lang=`, or else by Accept-Language."""
     query = scope["query_string"]
     accepted = next((value for name, value in scope["headers"] if name == b"accept-language"), b"")
-    return _view(query, accepted)
+    return _language(query, accepted)
 
 
 def cache_key(scope: Scope) -> tuple[str, bytes, str, bool]:
     """The key of a request's answer in the cache: path, query string, language, and whether it is a feed for a person."""
     path = scope["path"]
     is_feed_in_browser = path.endswith(".atom") and by_browser(scope)
-    return path, _read_parameters(scope["query_string"]), view_of(scope).language, is_feed_in_browser
+    return path, _read_parameters(scope["query_string"]), language_of(scope).code, is_feed_in_browser
 
 
 def by_browser(scope: Scope) -> bool:
@@ -46,11 +46,11 @@ def _read_parameters(query: bytes) -> bytes:
 
 
 @lru_cache(1024)
-def _view(query: bytes, accepted: bytes) -> View:
+def _language(query: bytes, accepted: bytes) -> PageLanguage:
     for part in query.decode("latin-1").split("&"):
         name, _, value = part.partition("=")
         if name == "lang" and value in LANGUAGES:
-            return View(language=value, explicit=True)
+            return PageLanguage(code=value, explicit=True)
     weighed = []
     for choice in accepted.decode("latin-1").lower().split(","):
         name, _, weight = choice.partition(";q=")
@@ -59,7 +59,7 @@ def _view(query: bytes, accepted: bytes) -> View:
             with suppress(ValueError):
                 if 0 < float(weight or 1) <= 1:
                     weighed.append((float(weight or 1), language))
-    return View(language=max(weighed, key=lambda each: each[0], default=(1, "en"))[1])
+    return PageLanguage(code=max(weighed, key=lambda each: each[0], default=(1, "en"))[1])
 
 
 def token_of(request: Request) -> str:

@@ -1,4 +1,4 @@
-"""The pages, filled in from their templates; every text is escaped there."""
+"""Pages: values made ready for the templates, which escape every text."""
 
 import hashlib
 from collections import defaultdict
@@ -51,16 +51,19 @@ if TYPE_CHECKING:
 
     from bot.pipeline.finder import QueryPreview, Relations, SearchResult, Trends
 
-STRIP_DAYS = 56
+CHART_DAYS = 56
+"""Days of the front page's chart at most."""
 _FEWEST_BARS = 21
-"""Days that the strip has at least, so that the first papers of an installation are no thin bars at its end."""
+"""Bars of a chart of days at least, so that the few days of a new installation are not thin bars at its end."""
 FRONT_PAPERS = 40
-PAGE_OF = 25
+"""Papers on the front page at least, in whole days."""
+PAGE_SIZE = 25
 """Papers on a page of search results."""
 OLDER_DAYS = 18
+"""Links to earlier days on the front page at most."""
 _TEXT_LIMIT = 20_000
-_NAMED_AUTHORS = 3
-_SOURCES_NAMED = 6
+_AUTHORS_NAMED = 3
+_MOST_SOURCES_NAMED = 6
 _MOST_BARS = 100
 _WEEK = 7
 _PACES = (("day", 1.0), ("week", 7.0), ("month", 30.4), ("year", 365.0))
@@ -73,25 +76,25 @@ _EXAMPLES = (
     "graph NEAR/5 neural",
     "=RAG",
 )
-"""Queries that show the language."""
-_ROOM = files("bot.adapters.web")
+"""Example queries, whose meanings are the texts `example_1` and so on."""
+_FILES = files("bot.adapters.web")
 
 Days = Mapping[date | None, int]
 """How many papers each day has, newest first; under None those without a day."""
-ShownQuiz = Callable[[Paper, str], Sequence[Question]]
-"""The questions of a paper in a language; an answer there is one that may be told."""
+QuizProvider = Callable[[Paper, str], Sequence[Question]]
+"""A function that gives a paper's questions in a language, with answers only where they may be shown."""
 
 
-def as_read(paper: Paper, language: str) -> Sequence[Question]:
-    """The questions as the digests have them."""
+def original_questions(paper: Paper, language: str) -> Sequence[Question]:
+    """The questions as the digests give them."""
     return paper.edition(language).quiz
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class View:
-    """The language of a page; `explicit` where the address asked for it, so that its links must as well."""
+class PageLanguage:
+    """The language of a page; `explicit` where `?lang=` asked for it, so that the page's links ask for it as well."""
 
-    language: str = "en"
+    code: str = "en"
     explicit: bool = False
 
 
@@ -107,7 +110,7 @@ def refusal_text(error: QuerySyntaxError | ChoiceRefused, language: str) -> str:
 
 
 class StaticFile(NamedTuple):
-    """A file that pages refer to, under a name that changes with its content."""
+    """A static file; `version` changes with its content."""
 
     body: bytes
     media_type: str
@@ -115,41 +118,41 @@ class StaticFile(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class PlayedOption:
+class QuizOption:
     text: str
     correct: bool
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class PlayedQuestion:
-    """A question to play: its options in a mixed order; `answer` is empty where it is unknown.
+class QuizQuestion:
+    """A question of a page's quiz, its options shuffled; `answer` is empty where it is unknown.
 
-    `sure` is the confidence of a worked-out answer in percent; None for the digest's own.
+    `sure` is the confidence of a worked-out answer in percent; None for an answer of the digest.
     """
 
     text: str
-    options: tuple[PlayedOption, ...]
+    options: tuple[QuizOption, ...]
     answer: str = ""
     evidence: str = ""
     sure: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class QueryTrouble:
-    """Why a query cannot be used, and at which character."""
+class QueryFault:
+    """A query that cannot be used: its text, the reason, and the character at fault."""
 
     text: str
     message: str
     position: int
 
     @classmethod
-    def of(cls, text: str, error: QuerySyntaxError, language: str) -> "QueryTrouble":
+    def of(cls, text: str, error: QuerySyntaxError, language: str) -> "QueryFault":
         return cls(text=text, message=refusal_text(error, language), position=error.position)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class ShownPreferences:
-    """A person's preferences as the page shows them; `feed` is the path of their private feed, if they have one."""
+class SubscriberPreferences:
+    """A subscriber with their subscriptions and choices; `feed` is the path of their private feed, if they have one."""
 
     subscriber: Subscriber
     listed: tuple[ListedSubscription, ...]
@@ -159,7 +162,7 @@ class ShownPreferences:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Day:
-    """A day as a link."""
+    """A day as a link, with its papers where they are shown."""
 
     path: str
     name: str
@@ -168,12 +171,18 @@ class Day:
 
 
 class Pages:
-    """Writes the pages of one site."""
+    """The pages of one site, as HTML."""
 
     def __init__(
-        self, *, title: str, url: str, quiz: ShownQuiz = as_read, mail: bool = False, is_open: bool = False
+        self,
+        *,
+        title: str,
+        url: str,
+        quiz: QuizProvider = original_questions,
+        mail: bool = False,
+        is_open: bool = False,
     ) -> None:
-        """With `mail` people can sign up by their mail address; where it `is_open`, make private feeds."""
+        """With `mail` visitors can sign up by mail address; where the site `is_open`, they can make private feeds."""
         self._quiz = quiz
         self._mail = mail
         self._is_open = is_open
@@ -181,45 +190,47 @@ class Pages:
         self.url = url.rstrip("/") if web_link(url) else ""
         self.base = urlsplit(self.url).path
 
-    def front(self, view: View, days: Days, papers: Mapping[date | None, Sequence[Paper]]) -> str:
-        """The papers of the newest days, above them how many each day had, below them the way to all others."""
-        texts = Texts(view.language)
+    def front(self, language: PageLanguage, days: Days, papers: Mapping[date | None, Sequence[Paper]]) -> str:
+        """The front page: a chart of papers per day, the papers of the newest days, and links to earlier days."""
+        texts = Texts(language.code)
         if not days:
-            return self._page("empty.html", view, "/", self.title)
+            return self._page("empty.html", language, "/", self.title)
         dated = [day for day in days if day is not None]
         return self._page(
             "front.html",
-            view,
+            language,
             "/",
             self.title,
             description=f"{self.title}: {texts.newest}",
-            **self._strip(view, days, dated),
-            sections=[self._day(view, day, days[day], day_papers) for day, day_papers in papers.items()],
-            older=[self._day(view, day, days[day], ()) for day in dated if day not in papers][:OLDER_DAYS],
+            **self._days_chart(language, days, dated),
+            sections=[self._day(language, day, days[day], day_papers) for day, day_papers in papers.items()],
+            older=[self._day(language, day, days[day], ()) for day in dated if day not in papers][
+                :OLDER_DAYS
+            ],
         )
 
-    def day(self, view: View, day: date | None, days: Days, papers: Sequence[Paper]) -> str:
-        """One day's papers (None: those without a day), with the days before and after it."""
+    def day(self, language: PageLanguage, day: date | None, days: Days, papers: Sequence[Paper]) -> str:
+        """The papers of a day, or with None those without a day, and links to the days before and after."""
         dated = sorted(other for other in days if other is not None)
-        texts = Texts(view.language)
+        texts = Texts(language.code)
         newer = next((other for other in dated if day and other > day), None)
         older = next((other for other in reversed(dated) if day and other < day), None)
-        name = self._day(view, day, len(papers), papers)
+        name = self._day(language, day, len(papers), papers)
         return self._page(
             "day.html",
-            view,
+            language,
             name.path,
             name.name,
             description=f"{name.name}: {texts.count('paper', len(papers))}",
             count=name.count if papers else "",
             papers=name.papers,
-            newer=self._day_link(view, newer),
-            older=self._day_link(view, older),
+            newer=self._day_link(language, newer),
+            older=self._day_link(language, older),
         )
 
-    def days(self, view: View, days: Days) -> str:
-        """All days, by month."""
-        texts, words = Texts(view.language), wording(view.language)
+    def days(self, language: PageLanguage, days: Days) -> str:
+        """All days, by month, with the number of papers of each."""
+        texts, words = Texts(language.code), wording(language.code)
         months = []
         dated = [day for day in days if day is not None]
         for (year, month), group in groupby(dated, key=lambda day: (day.year, day.month)):
@@ -228,19 +239,19 @@ class Pages:
                 {
                     "name": texts("month_name", month=words.months[month - 1], year=year),
                     "count": texts.count("paper", sum(days[day] for day in inside)),
-                    "days": [self._day(view, day, days[day], (), short=True) for day in inside],
+                    "days": [self._day(language, day, days[day], (), short=True) for day in inside],
                 }
             )
         undated = texts.count("paper", days[None]) if days.get(None) else ""
-        return self._page("days.html", view, "/digests", texts.days, months=months, undated=undated)
+        return self._page("days.html", language, "/digests", texts.days, months=months, undated=undated)
 
-    def paper(self, view: View, stored: StoredPaper, relations: "Relations") -> str:
-        """Everything known of one paper, points and quiz in the view's language where there are any."""
-        paper, texts, words = stored.paper, Texts(view.language), wording(view.language)
-        edition = paper.edition(view.language)
+    def paper(self, language: PageLanguage, stored: StoredPaper, relations: "Relations") -> str:
+        """Everything known of one paper; points and quiz are in the page's language where the paper has them."""
+        paper, texts, words = stored.paper, Texts(language.code), wording(language.code)
+        edition = paper.edition(language.code)
         drawing = edition.drawing or paper.edition("en").drawing
-        card = card_of(Item(paper=paper), language=view.language, text_limit=_TEXT_LIMIT)
-        line = self._line_of(view, card)
+        card = card_of(Item(paper=paper), language=language.code, text_limit=_TEXT_LIMIT)
+        line = self._card_item(language, card)
         addresses = (
             ("arXiv" if paper.id.startswith("arxiv:") else texts.paper_page, card.links.abs),
             ("PDF", card.links.pdf),
@@ -248,63 +259,63 @@ class Pages:
             (texts.code, card.links.code),
             *((urlsplit(link).hostname or link, link) for link in card.links.other[:3]),
         )
-        points, summaries, differ = _differing(
+        points, summaries, differ = _mark_disagreements(
             card.points, card.summaries if len(card.summaries) != 1 else card.further_summaries
         )
         facts = (
             (texts.published, _short_day(words, paper.published) if paper.published else ""),
             (texts.categories, ", ".join(map(one_line, paper.categories[:8]))),
-            (texts.sources, ", ".join(card.sources[:_SOURCES_NAMED])),
+            (texts.sources, ", ".join(card.sources[:_MOST_SOURCES_NAMED])),
             ("ID", paper.id),
         )
         return self._page(
             "paper.html",
-            view,
+            language,
             f"/papers/{quote(paper.id, safe=':/')}",
             plain_line(paper.title, 120) or paper.id,
             description=line["plain_gist"],
             paper={**line, "authors": card.author_line()},
             links=[(name, href) for name, href in addresses if href],
-            content_language=edition.language if _says(edition) else view.language,
+            content_language=edition.language if _has_content(edition) else language.code,
             points=points,
             summaries=summaries,
             differ=differ,
             drawing=safe_svg(drawing) if drawing else None,
             flowchart=one_line(edition.flowchart or "", _TEXT_LIMIT),
             quiz=[
-                played
+                shown
                 for question in self._quiz(paper, edition.language)
-                if (played := _played(question, paper, edition.language)) is not None
+                if (shown := _quiz_question(question, paper, edition.language)) is not None
             ],
-            related=[self._short(view, other) for other in relations.related],
-            builds_on=[self._short(view, other) for other in relations.builds_on],
+            related=[self._brief_item(language, other) for other in relations.related],
+            builds_on=[self._brief_item(language, other) for other in relations.builds_on],
             short_name=relations.short_name,
             facts=[(label, value) for label, value in facts if value],
             bibtex=bibtex([paper]),
         )
 
     def search(
-        self, view: View, text: str, result: "SearchResult | QueryTrouble | None", *, page: int
+        self, language: PageLanguage, text: str, result: "SearchResult | QueryFault | None", *, page: int
     ) -> str:
-        """The papers that a query finds, some on each page; or why it cannot be used; or how to write one."""
-        texts = Texts(view.language)
-        parts: dict[str, Any] = {"papers": [], "summary": "", "trouble": None, "newer": None, "older": None}
+        """A page of search results; for a faulty query the reason, without a query how to write one."""
+        texts = Texts(language.code)
+        parts: dict[str, Any] = {"papers": [], "summary": "", "fault": None, "newer": None, "older": None}
         title = texts.search
-        if isinstance(result, QueryTrouble):
-            parts["trouble"] = _trouble(result)
+        if isinstance(result, QueryFault):
+            parts["fault"] = _fault(result)
         elif result is not None:
             kind = "none" if not result.total else "one" if result.total == 1 else "many"
             parts["summary"] = texts(f"results_{kind}", count=f"{result.total:,}", query=cut(text, 100))
-            parts["papers"] = [self._found(view, result.query, match) for match in result.matches]
+            parts["papers"] = [self._match_item(language, result.query, match) for match in result.matches]
             parts["hints"] = result.query.hints
-            pages = -(-result.total // PAGE_OF)
+            pages = -(-result.total // PAGE_SIZE)
             parts["newer"] = search_path("/search", q=text, page=page - 1) if page > 1 else None
             parts["older"] = search_path("/search", q=text, page=page + 1) if page < pages else None
             parts["where"] = texts("page_of", page=page, pages=pages) if pages > 1 else ""
             title = f"{text} · {texts.search}"
         return self._page(
             "search.html",
-            view,
+            language,
             search_path("/search", q=text or None, page=page if page > 1 else None),
             cut(title, 120),
             query=text,
@@ -316,20 +327,20 @@ class Pages:
 
     def preview(
         self,
-        view: View,
+        language: PageLanguage,
         text: str,
-        result: "QueryPreview | QueryTrouble | None",
+        result: "QueryPreview | QueryFault | None",
         *,
         days: int,
         bot: str | None = None,
     ) -> str:
-        """The matches that a query would have brought, and the ways to subscribe to it; `bot` is the bot's name."""
-        texts, words = Texts(view.language), wording(view.language)
-        parts: dict[str, Any] = {"preview": None, "trouble": None}
-        if isinstance(result, QueryTrouble):
-            parts["trouble"] = _trouble(result)
+        """The papers that a query would have brought, and the ways to subscribe to it; `bot` is the bot's name."""
+        texts, words = Texts(language.code), wording(language.code)
+        parts: dict[str, Any] = {"preview": None, "fault": None}
+        if isinstance(result, QueryFault):
+            parts["fault"] = _fault(result)
         elif result is not None:
-            step, bar_days = self._hit_days(result, days)
+            step, bar_days = self._hit_bars(result, days)
             last_day = bar_days[-1][0] + timedelta(days=step - 1) if bar_days else None
             every = (
                 texts("hits_every", days=step)
@@ -355,9 +366,10 @@ class Pages:
                 "hits_every": every,
                 "first_day": _short_day(words, bar_days[0][0]) if bar_days else "",
                 "last_day": _short_day(words, last_day) if last_day else "",
-                "samples": [self._found(view, result.query, match) for match in result.matches],
+                "samples": [self._match_item(language, result.query, match) for match in result.matches],
                 "near": [
-                    self._short(view, miss.paper, _lack(texts, miss.missing)) for miss in result.near_misses
+                    self._brief_item(language, miss.paper, _missing_note(texts, miss.missing))
+                    for miss in result.near_misses
                 ],
                 "better": [
                     {
@@ -371,7 +383,7 @@ class Pages:
         feed = search_path("/feed.atom", q=text)
         return self._page(
             "preview.html",
-            view,
+            language,
             search_path("/preview", q=text or None),
             cut(f"{text} · {texts.preview}", 120) if text else texts.preview,
             query=text,
@@ -388,12 +400,12 @@ class Pages:
             **parts,
         )
 
-    def trends(self, view: View, text: str, result: "Trends | QueryTrouble") -> str:
-        """Papers a week for some queries as a plot and as a table, and what rises."""
-        texts, words = Texts(view.language), wording(view.language)
-        parts: dict[str, Any] = {"trouble": None, "plot": None, "table": [], "risers": [], "series": []}
-        if isinstance(result, QueryTrouble):
-            parts["trouble"] = _trouble(result)
+    def trends(self, language: PageLanguage, text: str, result: "Trends | QueryFault") -> str:
+        """Papers per week for some queries, as a plot and as a table, and the rising terms."""
+        texts, words = Texts(language.code), wording(language.code)
+        parts: dict[str, Any] = {"fault": None, "plot": None, "table": [], "risers": [], "series": []}
+        if isinstance(result, QueryFault):
+            parts["fault"] = _fault(result)
         else:
             parts["is_empty"] = not result.weeks
             series = [Series(name=query.text, values=values) for query, values in result.counts]
@@ -421,7 +433,7 @@ class Pages:
             ]
         return self._page(
             "trends.html",
-            view,
+            language,
             search_path("/trends", q=text or None),
             texts.trends_title,
             query=text,
@@ -429,19 +441,21 @@ class Pages:
         )
 
     def paper_path(self, paper: PaperId) -> str:
-        """The path of the paper's page on this server."""
+        """The path of the paper's page, below the site's prefix."""
         return paper_url(self.base, paper)
 
-    def unsubscribe(self, view: View, target: Target, *, done: bool) -> str:
-        """The page that asks, or the one that says that it is done."""
-        texts = Texts(view.language)
+    def unsubscribe(self, language: PageLanguage, target: Target, *, done: bool) -> str:
+        """The page that asks before unsubscribing, or with `done` the one that confirms it."""
+        texts = Texts(language.code)
         title = texts.unsubscribed if done else texts.unsubscribe
-        return self._page("unsubscribe.html", view, None, title, done=done, target=_masked(target, texts))
+        return self._page(
+            "unsubscribe.html", language, None, title, done=done, target=_masked_address(target, texts)
+        )
 
     def preferences(
         self,
-        view: View,
-        preferences: ShownPreferences,
+        language: PageLanguage,
+        preferences: SubscriberPreferences,
         *,
         token: str,
         key: str,
@@ -449,14 +463,16 @@ class Pages:
         refused: QuerySyntaxError | ChoiceRefused | None = None,
         typed: Mapping[str, str] | None = None,
     ) -> str:
-        """A person's subscriptions, settings and channels, each with its form; `refused` is why a change was not made."""
-        texts, person, typed = Texts(view.language), preferences.subscriber, typed or {}
-        trouble = None
+        """A person's subscriptions, settings and channels with their forms; `refused` is why a change was not made, and `typed`
+        the fields of its form.
+        """
+        texts, person, typed = Texts(language.code), preferences.subscriber, typed or {}
+        fault = None
         if isinstance(refused, QuerySyntaxError):
             query = " ".join(typed.get("query", "").split())
-            trouble = _trouble(QueryTrouble.of(query, refused, view.language))
+            fault = _fault(QueryFault.of(query, refused, language.code))
         elif refused is not None:
-            trouble = {"message": refusal_text(refused, view.language), "pointed": ""}
+            fault = {"message": refusal_text(refused, language.code), "pointed": ""}
         quiet = (
             f"{person.quiet_hours.start:%H:%M}-{person.quiet_hours.end:%H:%M}"
             if person.quiet_hours
@@ -472,13 +488,13 @@ class Pages:
         }
         return self._page(
             "preferences.html",
-            view,
+            language,
             None,
             texts.preferences,
             key=key,
             export=f"{self.base}/preferences/{token}/export",
             done=done,
-            trouble=trouble,
+            fault=fault,
             typed=defaultdict(str, typed if refused is not None else {}),
             listed=[
                 {
@@ -501,7 +517,7 @@ class Pages:
                     "kind": {"email": texts.kind_email, FEED: texts.feed, "telegram": "Telegram"}.get(
                         channel.kind, channel.kind
                     ),
-                    "address": _masked(Target(kind=channel.kind, address=channel.address), texts),
+                    "address": _masked_address(Target(kind=channel.kind, address=channel.address), texts),
                     "deliver": texts.at_once
                     if schedule_text(channel.deliver) == "immediately"
                     else schedule_text(channel.deliver),
@@ -513,27 +529,27 @@ class Pages:
 
     def objection(
         self,
-        view: View,
+        language: PageLanguage,
         objection: Objection,
-        preferences: ShownPreferences,
+        preferences: SubscriberPreferences,
         *,
         token: str,
         key: str,
         done: bool,
         refused: ChoiceRefused | None = None,
     ) -> str:
-        """Why a paper came to somebody, with a form for each word whose exclusion would have kept it away."""
-        texts = Texts(view.language)
+        """Why a paper was sent to somebody, with a form for each word whose exclusion would have kept it away."""
+        texts = Texts(language.code)
         paused = {each.name for each in preferences.listed if each.paused}
         return self._page(
             "objection.html",
-            view,
+            language,
             None,
             texts.objection,
             key=key,
             done=done,
-            trouble=refusal_text(refused, view.language) if refused else "",
-            paper=self._short(view, objection.paper),
+            fault=refusal_text(refused, language.code) if refused else "",
+            paper=self._brief_item(language, objection.paper),
             brought=texts(
                 "brought_by", subscriptions=", ".join(f"“{name}”" for name in objection.subscriptions)
             ),
@@ -554,44 +570,53 @@ class Pages:
             preferences=f"/preferences/{token}",
         )
 
-    def said(self, view: View, name: str, detail: str, query: str) -> str:
-        """The outcome of a sign-up: the texts `name` and `name_text`, and the way back to the preview."""
-        texts = Texts(view.language)
+    def sign_up_outcome(self, language: PageLanguage, name: str, detail: str, query: str) -> str:
+        """The outcome of a sign-up: the text `name`, then `detail` or the text `name_text`, and a link to the preview."""
+        texts = Texts(language.code)
         return self._page(
-            "said.html",
-            view,
+            "outcome.html",
+            language,
             None,
             texts(name),
             text=detail or texts(f"{name}_text"),
             back=search_path("/preview", q=query),
         )
 
-    def confirmation(self, view: View, target: Target, query: str) -> str:
-        """The page that asks the owner of an address."""
-        title = Texts(view.language).confirm
+    def confirmation(self, language: PageLanguage, target: Target, query: str) -> str:
+        """The page that asks the owner of an address before subscribing it."""
+        title = Texts(language.code).confirm
         return self._page(
-            "confirm.html", view, None, title, target=_masked(target, Texts(view.language)), query=query
+            "confirm.html",
+            language,
+            None,
+            title,
+            target=_masked_address(target, Texts(language.code)),
+            query=query,
         )
 
-    def deleted(self, view: View, *, configured: bool) -> str:
-        """The page after everything about a person was deleted."""
-        texts = Texts(view.language)
+    def deletion(self, language: PageLanguage, *, configured: bool) -> str:
+        """The page after a person's data was deleted; `configured` where the configuration still names them."""
+        texts = Texts(language.code)
         text = texts.deleted_configured if configured else texts.deleted_text
-        return self._page("message.html", view, None, texts.deleted, text=text, searching=False, searched="")
+        return self._page(
+            "message.html", language, None, texts.deleted, text=text, searching=False, searched=""
+        )
 
     def preferences_path(
         self, token: str, language: str | None, done: int | None, paper: PaperId | None = None
     ) -> str:
-        """The path on this server of a person's preferences, or of their objection to a paper."""
+        """The path of a person's preferences, or of their objection to a paper, below the site's prefix."""
         path = f"/preferences/{token}"
         return self.base + search_path(paper_url(path, paper) if paper else path, lang=language, done=done)
 
-    def message(self, view: View, name: str, *, searched: str | None = None, **values: object) -> str:
-        """A page that only says something: the texts `name` and `name_text`. With `searched` it offers a search."""
-        texts = Texts(view.language)
+    def message(
+        self, language: PageLanguage, name: str, *, searched: str | None = None, **values: object
+    ) -> str:
+        """A message: the texts `name` and `name_text`. With `searched`, even empty, it offers a search for that."""
+        texts = Texts(language.code)
         return self._page(
             "message.html",
-            view,
+            language,
             None,
             texts(name),
             text=texts(f"{name}_text", **values),
@@ -599,41 +624,49 @@ class Pages:
             searched=searched or "",
         )
 
-    def _strip(self, view: View, days: Days, dated: Sequence[date]) -> dict[str, Any]:
-        """The bars of the newest days, as many as fit."""
+    def _days_chart(self, language: PageLanguage, days: Days, dated: Sequence[date]) -> dict[str, Any]:
+        """The chart of papers per day: the newest `CHART_DAYS` days, or days with papers where those are few."""
         if not dated:
             return {"strip": None}
         last = dated[0]
-        strip_days = [last - timedelta(days=number) for number in reversed(range(STRIP_DAYS))]
-        few = STRIP_DAYS // 4
-        if sum(day in days for day in strip_days) < few <= len(dated):  # a calendar would be mostly gaps
-            strip_days = list(reversed(dated[:STRIP_DAYS]))
+        chart_days = [last - timedelta(days=number) for number in reversed(range(CHART_DAYS))]
+        few = CHART_DAYS // 4
+        if (
+            sum(day in days for day in chart_days) < few <= len(dated)
+        ):  # mostly gaps: show days with papers only
+            chart_days = list(reversed(dated[:CHART_DAYS]))
         else:
-            first = next(number for number, day in enumerate(strip_days) if day in days)
-            strip_days = strip_days[min(first, STRIP_DAYS - _FEWEST_BARS) :]
-        words = wording(view.language)
+            first = next(number for number, day in enumerate(chart_days) if day in days)
+            chart_days = chart_days[min(first, CHART_DAYS - _FEWEST_BARS) :]
+        words = wording(language.code)
         drawn = [
             Bar(
                 value=days.get(day, 0),
-                label=self._bar_label(view, day, days),
-                href=self._url(view, f"/digests/{day}") if days.get(day) else None,
+                label=self._bar_label(language, day, days),
+                href=self._url(language, f"/digests/{day}") if days.get(day) else None,
                 marked=day == last,
             )
-            for day in strip_days
+            for day in chart_days
         ]
         return {
-            "strip": bars(drawn, title=Texts(view.language).papers_a_day),
-            "first_day": _short_day(words, strip_days[0]),
+            "strip": bars(drawn, title=Texts(language.code).papers_a_day),
+            "first_day": _short_day(words, chart_days[0]),
             "last_day": _short_day(words, last),
         }
 
-    def _bar_label(self, view: View, day: date, days: Days) -> str:
-        return f"{wording(view.language).day(day)}: {Texts(view.language).count('paper', days.get(day, 0))}"
+    def _bar_label(self, language: PageLanguage, day: date, days: Days) -> str:
+        return f"{wording(language.code).day(day)}: {Texts(language.code).count('paper', days.get(day, 0))}"
 
     def _day(
-        self, view: View, day: date | None, count: int, papers: Sequence[Paper], *, short: bool = False
+        self,
+        language: PageLanguage,
+        day: date | None,
+        count: int,
+        papers: Sequence[Paper],
+        *,
+        short: bool = False,
     ) -> Day:
-        texts, words = Texts(view.language), wording(view.language)
+        texts, words = Texts(language.code), wording(language.code)
         name = words.day(day) if day else texts.undated
         if day and short:
             name = texts("day_in_month", day=day.day, weekday=words.weekdays[day.weekday()])
@@ -641,27 +674,29 @@ class Pages:
             path=f"/digests/{day or 'undated'}",
             name=name,
             count=str(count) if short else texts.count("paper", count),
-            papers=[self._line(view, paper) for paper in best_first(papers)],
+            papers=[self._list_item(language, paper) for paper in best_first(papers)],
         )
 
-    def _day_link(self, view: View, day: date | None) -> dict[str, str] | None:
+    def _day_link(self, language: PageLanguage, day: date | None) -> dict[str, str] | None:
         if day is None:
             return None
-        return {"path": f"/digests/{day}", "name": _short_day(wording(view.language), day)}
+        return {"path": f"/digests/{day}", "name": _short_day(wording(language.code), day)}
 
-    def _line(self, view: View, paper: Paper) -> dict[str, Any]:
-        """A paper in a list."""
-        return self._line_of(view, card_of(Item(paper=paper), language=view.language, text_limit=_TEXT_LIMIT))
+    def _list_item(self, language: PageLanguage, paper: Paper) -> dict[str, Any]:
+        """A paper in a list, with its gist."""
+        return self._card_item(
+            language, card_of(Item(paper=paper), language=language.code, text_limit=_TEXT_LIMIT)
+        )
 
-    def _line_of(self, view: View, card: Card) -> dict[str, Any]:
-        texts = Texts(view.language)
+    def _card_item(self, language: PageLanguage, card: Card) -> dict[str, Any]:
+        texts = Texts(language.code)
         return {
             "path": f"/papers/{quote(card.id, safe=':/')}",
             "plain_title": card.title_text,
             "title": card.title,
             "gist": card.gist,
             "plain_gist": card.gist_text,
-            "authors": card.author_line(_NAMED_AUTHORS),
+            "authors": card.author_line(_AUTHORS_NAMED),
             "day": "",
             "found": None,
             "sources": texts("sources_many", count=card.source_count) if card.source_count > 1 else "",
@@ -669,22 +704,22 @@ class Pages:
             "questions": card.questions,
         }
 
-    def _found(self, view: View, query: Query, match: Match) -> dict[str, Any]:
-        """A paper that a query found, with its day and the words around the match where the gist does not show them."""
+    def _match_item(self, language: PageLanguage, query: Query, match: Match) -> dict[str, Any]:
+        """A paper that a query found, with its day, and an excerpt where no match is in the title, gist or authors."""
         paper, reason = match.paper, Reason(subscription=query.text, why=match.why)
-        card = card_of(Item(paper=paper, reasons=(reason,)), language=view.language, text_limit=_TEXT_LIMIT)
-        line = self._line_of(view, card)
+        card = card_of(Item(paper=paper, reasons=(reason,)), language=language.code, text_limit=_TEXT_LIMIT)
+        line = self._card_item(language, card)
         excerpt = next((match.excerpt for match in card.matches if match.excerpt), ())
         if excerpt and not any(piece.matched for piece in (*card.title, *card.gist, *line["authors"])):
             line["found"] = excerpt
-        line["day"] = _short_day(wording(view.language), paper.date) if paper.date else ""
+        line["day"] = _short_day(wording(language.code), paper.date) if paper.date else ""
         return line
 
     @staticmethod
-    def _hit_days(result: "QueryPreview", days: int) -> tuple[int, list[tuple[date, int]]]:
-        """How many days a bar stands for (one, or whole weeks where bars of days were too many), and hits by their first day.
+    def _hit_bars(result: "QueryPreview", days: int) -> tuple[int, list[tuple[date, int]]]:
+        """Days per bar (one, or whole weeks where there would be too many bars), and (first day, hits) of each bar.
 
-        The bars go back to the oldest paper, if the days asked for go further.
+        The bars go no further back than the oldest paper, but are at least `_FEWEST_BARS`.
         """
         if result.newest is None:
             return 1, []
@@ -711,38 +746,40 @@ class Pages:
             pace=pace,
         )
 
-    def _short(self, view: View, paper: Paper, note: str = "") -> dict[str, Any]:
-        """A paper as one line."""
+    def _brief_item(self, language: PageLanguage, paper: Paper, note: str = "") -> dict[str, Any]:
+        """A paper as a link with its day and a note."""
         title = plain_line(paper.title, 200) or paper.id
         return {
             "path": f"/papers/{quote(paper.id, safe=':/')}",
             "title": (Piece(title),),
-            "day": _short_day(wording(view.language), paper.date) if paper.date else "",
+            "day": _short_day(wording(language.code), paper.date) if paper.date else "",
             "note": note,
         }
 
-    def _url(self, view: View, path: str) -> str:
-        """The address of a page on this site, in the view's language where that was asked for."""
-        if not view.explicit:
+    def _url(self, language: PageLanguage, path: str) -> str:
+        """The address of a page of this site; it keeps `?lang=` where the page has it."""
+        if not language.explicit:
             return self.base + path
         path, hash_, fragment = path.partition("#")
-        return f"{self.base}{path}{'&' if '?' in path else '?'}lang={view.language}{hash_}{fragment}"
+        return f"{self.base}{path}{'&' if '?' in path else '?'}lang={language.code}{hash_}{fragment}"
 
-    def _page(self, template: str, view: View, path: str | None, title: str, **parts: object) -> str:
-        """`path` is the page's own address, canonical in any language; None for a page that nobody is to keep."""
+    def _page(
+        self, template: str, language: PageLanguage, path: str | None, title: str, **parts: object
+    ) -> str:
+        """The filled template. `path` is the page's canonical path in any language; None for a private page."""
         here = path or "/"
 
         def in_language(code: str) -> str:
-            return self._url(View(language=code, explicit=True), here)
+            return self._url(PageLanguage(code=code, explicit=True), here)
 
         return _environment().get_template(template).render(
             site=self.title,
             base=self.base,
             title=title,
-            t=Texts(view.language),
-            explicit=view.explicit,
+            t=Texts(language.code),
+            explicit=language.explicit,
             languages=LANGUAGES,
-            url=lambda to: self._url(view, to),
+            url=lambda to: self._url(language, to),
             in_language=in_language,
             static=lambda name: f"{self.base}/{name}?v={static_files()[name].version}",
             here=here.partition("?")[0],
@@ -764,50 +801,50 @@ def _fixed_settings(person: Subscriber) -> frozenset[str]:
     return person.fixed | ({"deliver"} if are_fixed else set())
 
 
-def _trouble(trouble: QueryTrouble) -> dict[str, str]:
-    """The message, and the query with a caret below the place."""
+def _fault(fault: QueryFault) -> dict[str, str]:
+    """The reason, and the query with a caret below the fault."""
     return {
-        "message": trouble.message,
-        "pointed": f"{trouble.text}\n{' ' * columns(trouble.text[: trouble.position])}^",
+        "message": fault.message,
+        "pointed": f"{fault.text}\n{' ' * columns(fault.text[: fault.position])}^",
     }
 
 
-def _lack(texts: Texts, missing: str) -> str:
+def _missing_note(texts: Texts, missing: str) -> str:
     if missing.startswith("NOT "):
         return f"{texts.left_out_by} {missing.removeprefix('NOT ')}"
     return f"{texts.without} {missing}"
 
 
 def best_first(papers: Iterable[Paper]) -> list[Paper]:
-    """The papers that more sources name, then those with a quiz, first; else in their order."""
+    """The papers by number of sources, then those with a quiz first, else in their order."""
     return sorted(papers, key=lambda paper: (-len(paper.sources), not paper.has_quiz))
 
 
 def search_path(path: str, **query: object) -> str:
-    """A path with its query string; values that are None are left out."""
+    """A path with a query string of the values that are not None."""
     parameters = {name: str(value) for name, value in query.items() if value is not None}
     return f"{path}?{urlencode(parameters)}" if parameters else path
 
 
 @cache
 def static_files() -> Mapping[str, StaticFile]:
-    """The files that pages refer to, by name."""
+    """The static files, by name."""
     types = {
         "style.css": "text/css; charset=utf-8",
         "feed.css": "text/css; charset=utf-8",
         "paperboy.js": "text/javascript; charset=utf-8",
         "favicon.svg": "image/svg+xml",
     }
-    read = {name: _ROOM.joinpath("static", name).read_bytes() for name in types}
+    contents = {name: _FILES.joinpath("static", name).read_bytes() for name in types}
     return {
-        name: StaticFile(body, types[name], hashlib.sha256(body).hexdigest()[:12]) for name, body in read.items()
+        name: StaticFile(body, types[name], hashlib.sha256(body).hexdigest()[:12]) for name, body in contents.items()
     }  # fmt: skip
 
 
-def _differing(
+def _mark_disagreements(
     points: Sequence[CardPoint], summaries: Sequence[CardSummary]
 ) -> tuple[list[CardPoint], list[CardSummary], bool]:
-    """Points and summaries with the numbers marked that contradict each other; and whether there are any."""
+    """Points and summaries with contradictory numbers marked, and whether there are any."""
     texts = [text_of(summary.text) for summary in summaries]
     in_points, *in_summaries = disagreements(
         [[text_of(point.text) for point in points], *([text] for text in texts)]
@@ -815,19 +852,19 @@ def _differing(
     marked_points = [
         replace(
             point,
-            text=_at_places(text_of(point.text), [place[1:] for place in in_points if place[0] == number]),
+            text=_marked_at(text_of(point.text), [place[1:] for place in in_points if place[0] == number]),
         )
         for number, point in enumerate(points)
     ]
     marked_summaries = [
-        replace(summary, text=_at_places(text, [place[1:] for place in places]))
+        replace(summary, text=_marked_at(text, [place[1:] for place in places]))
         for summary, text, places in zip(summaries, texts, in_summaries, strict=True)
     ]
     return marked_points, marked_summaries, bool(in_points or any(in_summaries))
 
 
-def _at_places(text: str, places: Iterable[tuple[int, int]]) -> Pieces:
-    """The text in pieces, of which those at the places are marked."""
+def _marked_at(text: str, places: Iterable[tuple[int, int]]) -> Pieces:
+    """The text in pieces; those at the places (start, end) are marked."""
     pieces: list[Piece] = []
     at = 0
     for start, end in places:
@@ -840,22 +877,22 @@ def _short_day(words: Wording, day: date) -> str:
     return words.short_date.format(day=day.day, month=words.months[day.month - 1][:3], year=day.year)
 
 
-def _says(edition: Edition) -> bool:
+def _has_content(edition: Edition) -> bool:
     return bool(edition.points or edition.quiz or edition.flowchart or edition.drawing)
 
 
-def _played(question: Question, paper: Paper, language: str) -> PlayedQuestion | None:
-    """The question to play; None where it has fewer than two options that can be told apart."""
+def _quiz_question(question: Question, paper: Paper, language: str) -> QuizQuestion | None:
+    """The question as the page shows it; None where fewer than two options differ."""
     poll = poll_of(question, seed=paper.id)
     if poll is None:
         return None
     right = question.usable_answer
     options = tuple(
-        PlayedOption(text=plain_line(question.options[index]), correct=index == right) for index in poll.order
+        QuizOption(text=plain_line(question.options[index]), correct=index == right) for index in poll.order
     )
     if right is None:
-        return PlayedQuestion(text=plain_line(question.question), options=options)
-    return PlayedQuestion(
+        return QuizQuestion(text=plain_line(question.question), options=options)
+    return QuizQuestion(
         text=plain_line(question.question),
         options=options,
         answer=plain_line(question.options[right]),
@@ -864,16 +901,16 @@ def _played(question: Question, paper: Paper, language: str) -> PlayedQuestion |
     )
 
 
-def _masked(target: Target, texts: Texts) -> str:
-    """The target in words that its owner recognises and that tell others little."""
+def _masked_address(target: Target, texts: Texts) -> str:
+    """The target in words that its owner recognises and that tell others little, such as `a…@example.org`."""
     if target.kind != "email":
         return {"telegram": texts.this_chat, FEED: texts.this_feed}.get(target.kind, texts.this_channel)
     local, _, domain = one_line(target.address, 254).rpartition("@")
     return f"{local[:1]}…@{domain}"
 
 
-def _filled(text: str, **parts: Markup) -> Markup:
-    """The text, escaped, with pieces of markup in the places of their names."""
+def _fill(text: str, **parts: Markup) -> Markup:
+    """The escaped text with markup filled in for the names in braces."""
     return Markup(str(escape(text)).format(**parts))  # noqa: S704 - the text is escaped, the parts are markup
 
 
@@ -901,7 +938,7 @@ def _environment() -> "jinja2.Environment":
         undefined=jinja2.StrictUndefined,
         auto_reload=False,
     )
-    environment.filters["filled"] = _filled
+    environment.filters["fill"] = _fill
     environment.globals["search_for"] = lambda query: search_path("/search", q=query)
     environment.globals["preview_of"] = lambda query: search_path("/preview", q=query)
     environment.globals["code"] = _code

@@ -10,8 +10,8 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from bot.adapters.web.answers import Answer
-from bot.adapters.web.negotiation import view_of
-from bot.adapters.web.pages import PAGE_OF, QueryTrouble
+from bot.adapters.web.negotiation import language_of
+from bot.adapters.web.pages import PAGE_SIZE, QueryFault
 from bot.adapters.web.site import ParameterRefused, WebSite, html_answer
 from bot.domain.errors import PaperboyError, QuerySyntaxError
 from bot.domain.papers import parse_paper_id
@@ -36,20 +36,22 @@ class PaperEndpoints:
         self._is_warmed_up = False
 
     async def front(self, request: Request) -> Response:
-        view = view_of(request.scope)
+        language = language_of(request.scope)
 
         def make() -> Answer:
             days = self._service.days()
-            return html_answer(self._pages.front(view, days, self._service.newest_days(days)))
+            return html_answer(self._pages.front(language, days, self._service.newest_days(days)))
 
         return await self._cached(request, make)
 
     async def days(self, request: Request) -> Response:
-        view = view_of(request.scope)
-        return await self._cached(request, lambda: html_answer(self._pages.days(view, self._service.days())))
+        language = language_of(request.scope)
+        return await self._cached(
+            request, lambda: html_answer(self._pages.days(language, self._service.days()))
+        )
 
     async def day(self, request: Request) -> Response:
-        view, asked = view_of(request.scope), request.path_params["day"]
+        language, asked = language_of(request.scope), request.path_params["day"]
         day = None
         if asked != "undated":
             try:
@@ -61,13 +63,13 @@ class PaperEndpoints:
 
         def make() -> Answer:
             papers = [stored.paper for stored in self._service.on_day(day)]
-            page = self._pages.day(view, day, self._service.days(), papers)
+            page = self._pages.day(language, day, self._service.days(), papers)
             return html_answer(page, status=200 if papers else 404)
 
         return await self._cached(request, make)
 
     async def paper(self, request: Request) -> Response:
-        view, asked = view_of(request.scope), request.path_params["paper"]
+        language, asked = language_of(request.scope), request.path_params["paper"]
         paper_id = parse_paper_id(asked)
         if paper_id is None:
             raise HTTPException(404)
@@ -79,30 +81,32 @@ class PaperEndpoints:
             if stored is None:
                 raise HTTPException(404)
             relations = self._service.finder.relations(stored.paper)
-            return html_answer(self._pages.paper(view, stored, relations))
+            return html_answer(self._pages.paper(language, stored, relations))
 
         return await self._cached(request, make)
 
     async def search(self, request: Request) -> Response:
-        view, text = view_of(request.scope), query_parameter(request)
+        language, text = language_of(request.scope), query_parameter(request)
         if (paper := parse_paper_id(text)) is not None and " " not in text:
             return RedirectResponse(self._pages.paper_path(paper), status_code=302)
         page = number_parameter(request, "page", 1, _LAST_PAGE)
 
         def make() -> Answer:
             if not text:
-                return html_answer(self._pages.search(view, "", None, page=1))
+                return html_answer(self._pages.search(language, "", None, page=1))
             try:
-                result = self._service.finder.search(parse(text), start=(page - 1) * PAGE_OF, limit=PAGE_OF)
+                result = self._service.finder.search(
+                    parse(text), start=(page - 1) * PAGE_SIZE, limit=PAGE_SIZE
+                )
             except QuerySyntaxError as error:
-                fault = QueryTrouble.of(text, error, view.language)
-                return html_answer(self._pages.search(view, text, fault, page=1), status=400)
-            return html_answer(self._pages.search(view, text, result, page=page))
+                fault = QueryFault.of(text, error, language.code)
+                return html_answer(self._pages.search(language, text, fault, page=1), status=400)
+            return html_answer(self._pages.search(language, text, result, page=page))
 
         return await self._cached(request, make)
 
     async def preview(self, request: Request) -> Response:
-        view, text = view_of(request.scope), query_parameter(request)
+        language, text = language_of(request.scope), query_parameter(request)
         days = number_parameter(request, "days", PREVIEW_DAYS, MOST_DAYS)
         fault_status = (
             200 if "live" in request.query_params else 400
@@ -110,28 +114,28 @@ class PaperEndpoints:
 
         def make() -> Answer:
             if not text:
-                return html_answer(self._pages.preview(view, "", None, days=days))
+                return html_answer(self._pages.preview(language, "", None, days=days))
             try:
                 preview = self._service.finder.preview(parse(text), days=days, limit=_SAMPLES)
             except QuerySyntaxError as error:
-                fault = QueryTrouble.of(text, error, view.language)
-                return html_answer(self._pages.preview(view, text, fault, days=days), status=fault_status)
+                fault = QueryFault.of(text, error, language.code)
+                return html_answer(self._pages.preview(language, text, fault, days=days), status=fault_status)
             bot = self._service.bot_name()
-            return html_answer(self._pages.preview(view, text, preview, days=days, bot=bot))
+            return html_answer(self._pages.preview(language, text, preview, days=days, bot=bot))
 
         return await self._cached(request, make)
 
     async def trends(self, request: Request) -> Response:
-        view, text = view_of(request.scope), query_parameter(request)
+        language, text = language_of(request.scope), query_parameter(request)
 
         def make() -> Answer:
             try:
                 queries = parsed_queries(text)
             except QuerySyntaxError as error:
-                fault = QueryTrouble.of(text, error, view.language)
-                return html_answer(self._pages.trends(view, text, fault), status=400)
+                fault = QueryFault.of(text, error, language.code)
+                return html_answer(self._pages.trends(language, text, fault), status=400)
             trends = self._service.finder.trends(queries, weeks=TREND_WEEKS)
-            return html_answer(self._pages.trends(view, text, trends))
+            return html_answer(self._pages.trends(language, text, trends))
 
         return await self._cached(request, make)
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 
-from bot.adapters.web.pages import FRONT_PAPERS, Days, ShownPreferences, search_path
+from bot.adapters.web.pages import FRONT_PAPERS, Days, SubscriberPreferences, search_path
 from bot.domain.channels import Target
 from bot.domain.delivery import UNSUBSCRIBED
 from bot.domain.feeds import Feed
@@ -100,21 +100,21 @@ class WebService:
     def paper(self, paper_id: PaperId) -> StoredPaper | None:
         return self._papers.stored([paper_id]).get(paper_id)
 
-    def preferences_of(self, token: str) -> ShownPreferences | None:
+    def preferences_of(self, token: str) -> SubscriberPreferences | None:
         """The preferences that the token opens; None for an unknown token, and where its owner is no longer a subscriber."""
         name = self._tokens.subject("preferences", token)
         subscriber = self.preferences.subscriber(name) if name else None
         if name is None or subscriber is None:
             return None
         feed = f"/feeds/{self._tokens.issue('feed', name)}.atom" if subscriber.has_feed else None
-        return ShownPreferences(
+        return SubscriberPreferences(
             subscriber=subscriber,
             listed=self.preferences.listed(name),
             choices=self.preferences.choices(name),
             feed=feed,
         )
 
-    def objection_of(self, token: str, paper: PaperId) -> tuple[Objection, ShownPreferences] | None:
+    def objection_of(self, token: str, paper: PaperId) -> tuple[Objection, SubscriberPreferences] | None:
         """The objection of the token's owner to a paper, and their preferences; None for an unknown token, and for a
         paper that none of their subscriptions matched.
         """

@@ -11,8 +11,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
 from bot.adapters.web.answers import HTML, NEVER, PUBLIC, Answer, AnswerCache, AnswerResponse, answer
-from bot.adapters.web.negotiation import cache_key, view_of
-from bot.adapters.web.pages import Pages, View
+from bot.adapters.web.negotiation import cache_key, language_of
+from bot.adapters.web.pages import PageLanguage, Pages
 from bot.adapters.web.service import WebService
 from bot.pipeline.ports import Clock
 
@@ -62,11 +62,16 @@ class WebSite:
         return AnswerResponse(await self.cache.get(cache_key(request.scope), make))
 
     def message(
-        self, view: View, status: int, searched: str | None = None, name: str = "", **values: object
+        self,
+        language: PageLanguage,
+        status: int,
+        searched: str | None = None,
+        name: str = "",
+        **values: object,
     ) -> Response:
         """An error page: the message `name`, or the one for that status."""
         name = name or _MESSAGES_BY_STATUS.get(status, "not_possible")
-        page = self.pages.message(view, name, searched=searched, **values)
+        page = self.pages.message(language, name, searched=searched, **values)
         return HTMLResponse(page, status_code=status, headers={"Cache-Control": NEVER})
 
     async def http_error(self, request: Request, error: Exception) -> Response:
@@ -82,7 +87,7 @@ class WebSite:
             return JSONResponse(wrong, status, {**headers, **(getattr(error, "headers", None) or {})})
         if isinstance(error, ParameterRefused):
             values = {"parameter": error.name, "most": f"{error.most:,}"}
-            return self.message(view_of(request.scope), status, name=_REFUSALS[error.unit], **values)
+            return self.message(language_of(request.scope), status, name=_REFUSALS[error.unit], **values)
         path = request.url.path
         is_read = request.method in {"GET", "HEAD"}
         if (
@@ -94,7 +99,7 @@ class WebSite:
         if status == NOT_FOUND:
             asked: str = request.path_params.get("paper", "")
             searched = asked.rpartition(":")[2].replace("-", " ")[:200]
-        page = self.message(view_of(request.scope), status, searched)
+        page = self.message(language_of(request.scope), status, searched)
         page.headers.update(getattr(error, "headers", None) or {})
         return page
 

@@ -1,10 +1,10 @@
-"""Texts: the fixed words of the pages in each language."""
+"""Texts: the fixed texts of the pages in each language."""
 
 from collections.abc import Mapping
 from typing import Final
 
 LANGUAGES: Final[Mapping[str, str]] = {"en": "English", "zh": "中文"}
-"""The languages of the pages, with their own names; the first is the default."""
+"""The languages of the pages and their own names for themselves; the first is the default."""
 
 _ENGLISH: Final[Mapping[str, str]] = {
     "skip": "Skip to content",
@@ -426,7 +426,7 @@ _CHINESE: Final[Mapping[str, str]] = {
 
 
 class Texts:
-    """The texts of one language as attributes; `texts("name", key=value)` fills one in."""
+    """The texts of one language as attributes; `texts("name", key=value)` fills in the names in braces."""
 
     def __init__(self, language: str) -> None:
         self.language = language if language in LANGUAGES else "en"
@@ -451,6 +451,6 @@ class Texts:
         return self(f"{name}_{'one' if count == 1 else 'many'}", count=f"{count:,}", **parts)
 
 
-def languages_of() -> tuple[Mapping[str, str], ...]:
-    """The texts of all languages, which have the same names."""
+def all_texts() -> tuple[Mapping[str, str], ...]:
+    """The texts of all languages, under the same names in each."""
     return _ENGLISH, _CHINESE

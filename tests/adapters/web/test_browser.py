@@ -249,7 +249,7 @@ async def test_a_preview_follows_what_is_typed(visitor: Visitor, site: ServedSit
     assert await page.locator("#live h2", has_text="Near misses").count()
     assert "q=web+agent+AND+search" in page.url
     await page.locator("#q").fill("(agent OR")  # half typed
-    await page.locator(".trouble").wait_for()
+    await page.locator(".fault").wait_for()
     await page.locator("#q").fill("zzzz")
     await page.locator(".papers").wait_for(state="detached")
     assert await page.evaluate("document.activeElement.id") == "q"
@@ -330,4 +330,4 @@ async def test_without_a_script_everything_can_be_done(visitor: Visitor, site: S
     await visitor.open(site.url + site.mailed("/confirm/"))
     await page.locator("main button").click()
     await page.wait_for_url("**/preferences/**")
-    assert await page.locator(".near strong", has_text="agent").count() == 1
+    assert await page.locator(".rows strong", has_text="agent").count() == 1

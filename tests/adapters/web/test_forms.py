@@ -211,7 +211,7 @@ async def test_too_many_exclusions_are_refused_on_the_page(client, made: World, 
     response = await sent(client, unwanted, action="exclude", word="medical")
     assert response.status_code == 400
     assert (
-        f"There are {MOST_EXCLUSIONS} already" in LexborHTMLParser(response.text).css_first(".trouble").text()
+        f"There are {MOST_EXCLUSIONS} already" in LexborHTMLParser(response.text).css_first(".fault").text()
     )
 
 
@@ -227,7 +227,7 @@ async def test_a_wrong_query_is_shown_with_its_place_and_nothing_changes(client,
     response = await sent(client, path, action="add", query="(graph")
     tree = LexborHTMLParser(response.text)
     assert response.status_code == 400
-    assert tree.css_first(".trouble pre").text().splitlines() == ["(graph", "^"]
+    assert tree.css_first(".fault pre").text().splitlines() == ["(graph", "^"]
     assert tree.css_first("[name=query]").attributes["value"] == "(graph"
     assert len(made.registry.subscriber("alice").subscriptions) == 1
 
@@ -241,7 +241,7 @@ async def test_settings_are_saved_and_wrong_ones_say_why(client, made: World, pa
     assert f"{person.quiet_hours.start:%H:%M}" == "22:00"
     response = await sent(client, path, action="settings", timezone="Europe/Berlim")
     assert response.status_code == 400
-    assert "Europe/Berlin" in LexborHTMLParser(response.text).css_first(".trouble").text()
+    assert "Europe/Berlin" in LexborHTMLParser(response.text).css_first(".fault").text()
 
 
 async def test_wrong_settings_are_refused_in_the_reader_s_language(client, path: str) -> None:
@@ -252,7 +252,7 @@ async def test_wrong_settings_are_refused_in_the_reader_s_language(client, path:
     ):
         response = await sent(client, path, {"Accept-Language": "zh"}, action="settings", **{field: value})
         assert response.status_code == 400
-        assert said in LexborHTMLParser(response.text).css_first(".trouble").text()
+        assert said in LexborHTMLParser(response.text).css_first(".fault").text()
 
 
 async def test_what_is_shown_unchanged_is_not_set(client, made: World, path: str) -> None:

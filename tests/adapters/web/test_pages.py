@@ -111,7 +111,7 @@ async def test_a_paper_names_the_later_ones_that_build_on_it(client: httpx.Async
     names = {node.text(): node for node in tree.css("article h2")}
     assert "Papers that build on it" in names
     assert "Later papers that mention WebSailor-V2." in tree.css_first("article").text()
-    assert "/papers/arxiv:2509.14002" in [node.attributes["href"] for node in tree.css(".near a")]
+    assert "/papers/arxiv:2509.14002" in [node.attributes["href"] for node in tree.css(".rows a")]
     later = await page(client, "/papers/arxiv:2509.14002")
     assert "Papers that build on it" not in later.css_first("article").text()
 
@@ -139,7 +139,7 @@ async def test_search_finds_by_the_query_language_and_marks_what_matched(client:
 
 async def test_a_wrong_query_shows_the_place(client: httpx.AsyncClient) -> None:
     tree = await page(client, "/search?q=(agent+OR+tool", 400)
-    message, pointed = tree.css_first(".trouble p").text(), tree.css_first(".trouble pre").text()
+    message, pointed = tree.css_first(".fault p").text(), tree.css_first(".fault pre").text()
     assert "bracket" in message or "parenthesis" in message
     query, caret = pointed.split("\n")
     assert (query, caret.strip()) == ("(agent OR tool", "^")
@@ -147,7 +147,7 @@ async def test_a_wrong_query_shows_the_place(client: httpx.AsyncClient) -> None:
 
 async def test_a_wrong_query_that_is_still_typed_is_no_failed_request(client: httpx.AsyncClient) -> None:
     await page(client, "/preview?q=(agent", 400)
-    assert (await page(client, "/preview?q=(agent&live=1")).css_first(".trouble pre") is not None
+    assert (await page(client, "/preview?q=(agent&live=1")).css_first(".fault pre") is not None
 
 
 async def test_markup_in_a_query_or_a_title_stays_text(client: httpx.AsyncClient) -> None:
@@ -166,7 +166,7 @@ async def test_an_identifier_leads_to_its_paper(client: httpx.AsyncClient) -> No
 
 async def test_an_empty_search_teaches_the_language(client: httpx.AsyncClient) -> None:
     tree = await page(client, "/search")
-    examples = [node.attributes["href"] for node in tree.css(".near a")]
+    examples = [node.attributes["href"] for node in tree.css(".rows a")]
     assert len(examples) == 7
     for example in examples:  # each of them is a query that can be used
         assert (await client.get(example)).status_code == 200
@@ -210,7 +210,7 @@ async def test_a_preview_says_how_often_shows_samples_and_near_misses(client: ht
     tree = await page(client, "/preview?q=web+agent+AND+synthetic")
     assert tree.css_first(".pace").text().startswith("1 of 4 papers in 90 days")
     assert titles(tree) == ["WebSailor-V2: Bridging the Chasm"]
-    assert "without synthetic" in tree.css_first(".near").text()
+    assert "without synthetic" in tree.css_first(".rows").text()
     hits = [node.text() for node in tree.css("svg.bars title")]
     assert len(hits) == 21  # the papers go no further back
     assert "Thursday, 10 September 2026: 1 paper" in hits
@@ -355,7 +355,7 @@ async def test_a_dead_query_says_so_and_a_wrong_one_why(client: httpx.AsyncClien
         .text()
         .startswith("No papers in the last 90")
     )
-    assert (await page(client, "/preview?q=NOT+cats", 400)).css_first(".trouble") is not None
+    assert (await page(client, "/preview?q=NOT+cats", 400)).css_first(".fault") is not None
 
 
 async def test_trends_count_by_week(client: httpx.AsyncClient) -> None:
@@ -365,7 +365,7 @@ async def test_trends_count_by_week(client: httpx.AsyncClient) -> None:
     assert rows[:2] == [["1", "0"], ["1", "1"]]
     assert len(rows) == 2  # no week before the first paper's
     wrong = await page(client, "/trends?q=cats,%20(dogs", 400)
-    query, caret = wrong.css_first(".trouble pre").text().split("\n")
+    query, caret = wrong.css_first(".fault pre").text().split("\n")
     assert query[len(caret) - 1] in "(s"
 
 

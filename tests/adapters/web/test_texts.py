@@ -8,11 +8,11 @@ from typing import get_args
 import pytest
 
 from bot.adapters.web.pages import refusal_text
-from bot.adapters.web.texts import Texts, languages_of
+from bot.adapters.web.texts import Texts, all_texts
 from bot.pipeline.preferences import ChoiceRefused, Refusal
 
 ROOM = files("bot.adapters.web")
-ENGLISH, CHINESE = languages_of()
+ENGLISH, CHINESE = all_texts()
 
 
 def test_every_language_has_the_same_texts_with_the_same_parts() -> None:

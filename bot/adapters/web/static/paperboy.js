@@ -1,7 +1,7 @@
-// What pages do better with a script: every one of them works without.
+// Enhancements: every page works without this script.
 "use strict";
 
-// A quiz keeps its first answers and counts them.
+// Quiz: count the first answer to each question, and open its explanation.
 const play = document.getElementById("play");
 if (play) {
   const score = play.querySelector(".score");
@@ -19,7 +19,7 @@ if (play) {
   });
 }
 
-// A preview follows what is typed: the server's own page is asked for, and its part put in place.
+// Live preview: fetch the page for what is typed, and replace #live by that of the answer.
 const live = document.getElementById("live");
 if (live) {
   const form = document.querySelector("form.query");
@@ -50,19 +50,19 @@ if (live) {
   box.addEventListener("input", () => { clearTimeout(waiting); waiting = setTimeout(show, 250); });
 }
 
-// A sign-up brings the reader's time zone.
+// Sign-up: send the reader's time zone along.
 document.addEventListener("submit", (event) => {
   const zone = event.target.querySelector("[name=timezone]");
   if (zone && !zone.value) zone.value = Intl.DateTimeFormat().resolvedOptions().timeZone || "";
 });
 
-// An address is copied by one press.
+// Buttons that copy an address; hidden without this script.
 document.addEventListener("click", async (event) => {
   const button = event.target.closest("[data-copy]");
   if (!button) return;
   try {
     await navigator.clipboard.writeText(button.dataset.copy);
     button.textContent = button.dataset.done;
-  } catch { /* the address stands beside it, to be selected */ }
+  } catch { /* no permission: the address beside the button can be selected */ }
 });
 for (const button of document.querySelectorAll("[data-copy]")) button.hidden = false;
