@@ -32,6 +32,7 @@ _INLINE = frozenset(
     "a abbr b bdi bdo big cite code data del dfn em font i ins kbd label mark math q s samp small span strike strong sub sup time tt u var "
     "img nobr center picture".split()
 )
+_ROWS = frozenset({"thead", "tbody", "tr"})
 _BOLD = frozenset({"b", "strong"})
 _ITALIC = frozenset({"em", "i"})
 _SKIPPED = frozenset(
@@ -183,12 +184,13 @@ class _Builder:
         self.fill(element, block, TextRun("", href))
         if tag == "table":
             _name_columns(block)
-        elif block.children:
+        elif block.children and tag not in _ROWS:
             block.children = sections(block.children)
 
     def _say(self, block: Block, text: str | None, like: TextRun) -> None:
         if text:
-            _put(block, like._replace(text=text if self.keep_lines else text.replace("\n", " ")))
+            text = text if self.keep_lines else text.replace("\n", " ")
+            _put(block, TextRun(text, like.href, like.bold, like.name))
 
 
 def _put(block: Block, run: TextRun) -> None:

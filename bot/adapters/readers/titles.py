@@ -136,12 +136,13 @@ def own_titles(
     block: Block, paper: PaperId, *, plain: bool, links_only: bool = False
 ) -> Iterator[tuple[int, str]]:
     """Titles that stand in the block itself as (rank, text): the lower the rank the better."""
-    for leaf in block.leaves():
-        yield from leaf_titles(leaf, paper, links_only=links_only)
+    titles = [pair for leaf in block.leaves() for pair in leaf_titles(leaf, paper, links_only=links_only)]
+    yield from titles
     if links_only:
         return
     if block.tag == "tr":
         yield from _cell_titles(block)
+        plain = plain and not any(rank <= LINK for rank, _ in titles)  # no other cell could be a better one
     if plain:
         text = plain_title(block)
         if text:
