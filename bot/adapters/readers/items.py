@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from bot.adapters.readers.document import Findings, any_date
-from bot.adapters.readers.outline import REPEATED, Block, TextRun, is_label
+from bot.adapters.readers.outline import MANY_PAPERS, REPEATED, Block, TextRun, is_label
 from bot.adapters.readers.record import (
     Record,
     in_two_languages,
@@ -20,15 +20,18 @@ from bot.adapters.readers.record import (
 from bot.adapters.readers.rows import LineFinder
 from bot.adapters.readers.titles import (
     LABELLED,
+    MIN_TITLE,
     begins_bold,
     is_chrome,
     is_field,
+    is_reference,
     leaf_titles,
     looks_like_names,
     own_titles,
     plain_title,
     tidy_title,
     without_labels,
+    words_of_lead,
 )
 from bot.domain.errors import NotADigest
 from bot.domain.papers import PaperId, folded_title, linked_id
@@ -45,10 +48,10 @@ _PARTS = re.compile(r"\s+[|·•│]\s+|\s*｜\s*|\u00a0+\||\t+")
 MAX_LABEL = 60
 MAX_DAY = 40
 MAX_ORIGINAL = 250
+MIN_LED = 3
+"""Bold paragraphs before papers that tell that such are titles."""
 MIN_GROUPS = 3
 """Groups between rules that tell whether rules part papers."""
-MIN_TITLE = 4
-"""Words of a link's text that make it a title for certain."""
 MAX_RUNS = 2_000
 """Of one paragraph that are looked at for links."""
 LONG = 120
@@ -91,6 +94,8 @@ class OutlineItem:
 class Items:
     """Finds the items of an outline."""
 
+    bold_leads: bool = False
+    """True where bold paragraphs are the titles of what follows them."""
     found: list[OutlineItem] = field(default_factory=list)
     passed_over: list[tuple[int, str]] = field(default_factory=list)
 
@@ -98,7 +103,9 @@ class Items:
         """Finds the items in the block: one where it names one paper, else those in its parts."""
         if not block.papers:
             return
-        if len(block.papers) == 1:
+        if len(block.papers) == 1 and block.tag == "section" and self._is_led(block.children):
+            self._children(block)
+        elif len(block.papers) == 1:
             self._add(next(iter(block.papers)), [block], block.line)
         elif (block.tag in _ITEM_TAGS or block.runs) and (ids := _ids_of_one(block)):
             self._add(ids[0], [block], block.line, also=ids[1:])
@@ -122,6 +129,7 @@ class Items:
             and first is not None
             and heading is not None
             and not is_chrome(heading)
+            and not _is_table(own)
             and not self._titled(own, first)
         ):
             named = first
@@ -152,9 +160,16 @@ class Items:
                     return True
                 if any(leaf.level and not is_chrome(leaf) for leaf in around.leaves()):
                     return True
+                if self._is_led(blocks[: index + 1]):
+                    return True
                 parted = block.tag in {"ul", "ol"} and sum(bool(each.papers) for each in blocks) > 2
                 return bool(parted and index and _title_distance(blocks[index - 1 : index]))
         return False
+
+    def _is_led(self, blocks: list[Block]) -> bool:
+        """True where a bold title stands right before the first block that names papers."""
+        index = next((index for index, block in enumerate(blocks) if block.papers), 0)
+        return self.bold_leads and index > 0 and leads(blocks[index - 1], blocks[index])
 
     def _row(self, row: Block) -> None:
         for paper in row.papers:
@@ -233,17 +248,48 @@ class Items:
         )
 
 
+def _is_table(blocks: list[Block]) -> bool:
+    """True where the first papers stand in a table that has several in rows of their own, below names of columns."""
+    block = next((block for block in blocks if block.papers), None)
+    if block is None or block.tag not in {"table", "thead", "tbody"}:
+        return False
+    rows = [row for part in block.children for row in (part, *part.children) if row.tag == "tr"]
+    return sum(bool(row.papers and row.columns) for row in rows) > 1
+
+
+def leads(block: Block, following: Block) -> bool:
+    """True for a paragraph that is bold as a whole and like a title, before one with a paper or a list about it."""
+    return (
+        block.tag == "p"
+        and not block.papers
+        and following.tag in {"p", "ul", "ol"}
+        and len(following.papers) == 1
+        and begins_bold(block)
+        and all(run.bold or not run.text.strip() for run in block.runs)
+    )
+
+
+def _bold_leads(block: Block) -> bool:
+    """True where bold paragraphs lead papers side by side somewhere in the block."""
+    led = sum(leads(*pair) for pair in pairwise(block.children))
+    return led >= MIN_LED or any(map(_bold_leads, block.children))
+
+
 def _ids_of_one(block: Block) -> tuple[PaperId, ...]:
     """The ids of the one paper that the block is about, each of another kind; empty where it names several papers.
 
     The first is the one whose link is its title. `[Paper](https://doi.org/…) [arXiv](https://arxiv.org/…)` is one paper.
+    Behind a bold title several DOIs are too: those of the preprint, of the journal, and of its supplement.
     """
-    if len({paper.partition(":")[0] for paper in block.papers}) < len(block.papers):
+    enough = words_of_lead(block)
+    kinds = [paper.partition(":")[0] for paper in block.papers if not (enough and paper.startswith("doi:"))]
+    if len(set(kinds)) < len(kinds):
         return ()
     titled: dict[PaperId, None] = {}
     for leaf in block.leaves():
         for each in leaf.found:
-            if each.strong and each.text and not is_label(each.text):
+            named = each.strong and each.text and not is_label(each.text)
+            if named and not is_reference(each.text, enough):
                 if len(each.text.split()) < MIN_TITLE:
                     return ()
                 titled[each.paper] = None
@@ -372,10 +418,19 @@ def records(items: list[OutlineItem]) -> Iterator[tuple[OutlineItem, Record]]:
             for language, point in record.points
             if folded_title(f"{point.label} {point.text}") != folded_title(title)
         ]
+        _leave_out_others(record, item)
         record.ids[:0] = [item.paper, *item.also]
         if own and item.inner is not None:
             item.line = item.inner.line
         yield item, record
+
+
+def _leave_out_others(record: Record, item: OutlineItem) -> None:
+    """Takes out what the fields name of other papers that stand in the item."""
+    others = {paper for block in item.blocks for paper in block.papers} - {item.paper, *item.also}
+    if others:
+        record.ids = [paper for paper in record.ids if paper not in others]
+        record.urls = [url for url in record.urls if linked_id(url) not in others]
 
 
 def _own(item: OutlineItem) -> list[tuple[int, str]]:
@@ -523,7 +578,7 @@ def _take_property(cell: Block, record: Record, pending: str) -> str:
 def _take_loose(loose: list[str], record: Record, title: str) -> None:
     """Of the texts without labels the longest may be the summary, and one of the first the authors."""
     texts = [text for text in loose if title not in text]
-    longest = max(texts, key=len, default="")
+    longest = max((text for text in texts if not looks_like_names(text)), key=len, default="")
     if not record.summaries and len(longest) >= LONG:
         record.add_text("summary", longest)
     if not record.authors and title:
@@ -686,9 +741,10 @@ def merged(pairs: Iterator[tuple[OutlineItem, Record]]) -> list[tuple[int, Recor
 
 def take_outline(top: Block, findings: Findings, text: str) -> list[OutlineItem]:
     """Adds an entry for each paper of the outline to the findings."""
-    items = Items()
+    items = Items(bold_leads=_bold_leads(top))
     items.collect(top)
-    headings = [leaf.text for leaf in top.leaves() if leaf.level]
+    parts = REPEATED if len(top.papers) >= MANY_PAPERS else None  # of texts on papers: `Dataset`, `Model`
+    headings = [leaf.text for leaf in top.leaves() if leaf.level and leaf.name != parts]
     papers = len({item.paper for item in items.found if item.paper not in findings}) + len(findings)
     refuse_other_texts(headings, papers, text)
     finder = LineFinder(text)

@@ -64,6 +64,7 @@ _MADE_BY = re.compile(
 )
 """How a page's last words begin that say who made it."""
 _WORD = re.compile(r"[^\W_]+(?:[-.'’][^\W_]+)*")
+_DOI = re.compile(r"\b10\.\d{4,9}(?:/|%2F)\S+", re.IGNORECASE)
 _IDENTIFIER = re.compile(
     r"\d{4}\.\d{4,5}(?:v\d+)?|(?:19|20)\d\d\.\d\d?|v?\d{1,4}|[a-z][a-z-]*\.[a-z]{2}|\d{4}-\d\d-\d\d|10\.\d{4,9}.*|[a-z0-9.-]+\.(?:org|com|net|io|gov)",
     re.IGNORECASE,
@@ -454,6 +455,8 @@ def _in_prose(block: Block, index: int) -> bool:
     if block.tag == "li" and not is_label(run.text) and len(run.text.split()) > 3:
         return False
     bracketed = run.text.startswith(("[", "(")) and is_label(run.text)
+    if bracketed and any(map(str.isalpha, run.text)):  # `[[pdf]](…)` stands in lists; `[[1]](…)` in sentences
+        return False
     in_words = before[-1].isalpha() and not is_label(before[-1]) and not bracketed
     if len(before) < 8:
         return goes_on and in_words and block.tag != "li" and len(run.text.split()) < 4
@@ -496,5 +499,5 @@ def is_label(text: str) -> bool:
     """True for the text of a link that names the kind of the page and not the paper: `PDF`, `arXiv:2101.00001`, `Read more`."""
     if "://" in text or text.lstrip().startswith("www."):
         return True
-    words = _WORD.findall(text)
+    words = _WORD.findall(_DOI.sub("", text) if "10." in text else text)
     return all(word.casefold() in _LABELS or _IDENTIFIER.fullmatch(word) for word in words)

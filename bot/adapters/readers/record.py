@@ -75,7 +75,7 @@ _POINTS = frozenset(
     "objective objectives task aisummary oneliner onesentencesummary evidence reason 动机 方法 结果 结论 背景 贡献 创新点 一句话总结 核心贡献 研究背景 要点 结论 实验 亮点 "
     "whyitmatters inonesentence onesentence keyidea mainidea coreidea keyresult keyresults maincontribution maincontributions strengths weaknesses futurework "
     "researchquestion researchgap 一句话摘要 为什么值得关注 核心思想 核心方法 关键结果 主要结果 研究方法 研究动机 实验结果 局限性 创新 新規性 課題 提案手法 実験結果 "
-    "研究问题 主要贡献 速览 核心要点 関連 手法 結論 背景 動機 결론 방법 배경 동기 핵심".split()
+    "研究问题 主要贡献 速览 一句话结论 一句话概括 为什么重要 核心要点 関連 手法 結論 背景 動機 결론 방법 배경 동기 핵심".split()
 )
 NESTED = frozenset(
     "paper article entry metadata item ai data attributes externalids links analysis result details bibjson info node fields oaidc identifiers "
@@ -137,6 +137,7 @@ _TEXT_ID = re.compile(
     r"(?<![\w/.])arxiv(?:\s*id)?(?:[\]*]{0,3}\s?[:：]\s{0,3}|\s)(\d{4}\.\d{4,5}|[a-z-]+(?:\.[a-z]{2})?/\d{7})(?:v\d+)?(?![\d\w])",
     re.IGNORECASE,
 )
+_BEGINS_WITH_ID = re.compile(r"[\[(*\s]*arxiv", re.IGNORECASE)
 _MONTH_DAY = re.compile(r"\d\d[-/.]\d\d")
 _BARE = re.compile(r"(?:\d\d(?:0[1-9]|1[0-2])\.\d{4,5})(?:v\d+)?")
 _CODE_HOST = re.compile(
@@ -358,6 +359,8 @@ def _look_everywhere(value: Mapping[Any, Any], record: Record) -> None:
             and role_of(str(key))[0] in {"", "link", "id", "comment"}
         ):
             record.add("link", each)
+            if role_of(str(key))[0] != "link":
+                _add_text_ids(record, each)
     if record.id is None:
         for key, each in value.items():
             if (
@@ -368,9 +371,11 @@ def _look_everywhere(value: Mapping[Any, Any], record: Record) -> None:
                 record.add("link", each[:60])
 
 
-def _add_title(record: Record, value: Any, language: str | None, _label: str) -> None:
+def _add_title(record: Record, value: Any, language: str | None, label: str) -> None:
     title = clean_title(value) if isinstance(value, str) else ""
-    if pair := in_two_languages(title):
+    if _URL.fullmatch(title):
+        _add_link(record, title, None, label)
+    elif pair := in_two_languages(title):
         record.titles += pair
     elif title:
         spoken = language_of_text(title)
@@ -498,7 +503,8 @@ def _add_link(record: Record, value: Any, _language: str | None, _label: str) ->
     for text in strings(value):
         for match in _URL.finditer(text[:4000]):
             record.urls.append(trimmed(match[0]))
-        _add_text_ids(record, text[:4000])
+        if _BEGINS_WITH_ID.match(text):  # elsewhere it names another: `cited-by:arxiv:2101.00001`
+            _add_text_ids(record, text[:4000])
 
 
 def _add_text_ids(record: Record, text: str) -> None:

@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from bot.adapters.readers.document import any_date
 from bot.adapters.readers.outline import REPEATED, Block, TextRun, is_label, labels
-from bot.adapters.readers.record import clean_title, key_of, role_of, text_ids
+from bot.adapters.readers.record import clean_title, key_of, language_of_text, role_of, text_ids
 from bot.domain.papers import PaperId, linked_id
 from bot.domain.text import one_line
 
@@ -23,7 +23,7 @@ _SCORE = re.compile(
     re.IGNORECASE,
 )
 _TAIL = re.compile(
-    r"\s*[(\[（【]+\s*(?:arxiv\s*[:：]?\s*)?(?:\d{4}\.\d{4,5}(?:v\d+)?|back|pdf|paper|link|code|arxiv|new|html|↑|top|\d{4}-\d\d-\d\d)\s*[)\]）】]+\s*$|\s*\{#[\w-]+\}\s*$|\s*[|·•–—:：-]+\s*$|\s*🔗\s*$",
+    r"\s*[(\[（【]+\s*(?:arxiv\s*[:：]?\s*)?(?:\d{4}\.\d{4,5}(?:v\d+)?|back|pdf|paper|link|code|arxiv|new|html|↑|top|\d{4}-\d\d-\d\d|[^()]{2,40}\bet\.? al\.?)\s*[)\]）】]+\s*$|\s*\{#[\w-]+\}\s*$|\s*[|·•–—:：-]+\s*$|\s*🔗\s*$",
     re.IGNORECASE,
 )
 _LABEL_BEHIND = re.compile(r"(?<=\S)\s+\[\s*([^\[\]]{0,40}?)\s*\]$")
@@ -36,7 +36,7 @@ LABELLED = re.compile(
     r"^[^\w(\[$]*((?:[^\W\d]|[\d /&()（）._'’-]){1,40}?)\s*[*_]*[:：][*_]*\s*(.*)$", re.DOTALL
 )
 _NOT_A_TITLE = re.compile(
-    r"^(?:[\d\s./:,%+()-]+|\[[^\[\]]*\]|[a-z-]{2,8}\.[A-Z]{2}(?:[,;\s]+[a-z-]{2,8}(?:\.[A-Z]{2})?)*|https?://\S+|[\W_]+)$"
+    r"^(?:[\d\s./:,%+()-]+|\[[^\[\]]*\]|\([^()]*\)|[a-z-]{2,8}\.[A-Z]{2}(?:[,;\s]+[a-z-]{2,8}(?:\.[A-Z]{2})?)*|https?://\S+|[\W_]+)$"
 )
 _TITLE_CLASS = re.compile(
     r"(?:^|[\s_-])(?:title|headline)(?:[_-](?:en|zh|cn|ja|ko|text|link|original|main|h\d))?(?=\s|$)",
@@ -60,6 +60,10 @@ _NAME = re.compile(
 _INSTITUTIONS = frozenset(
     "university universities universität université universidad institute institut college school academy laboratory laboratories lab labs inc center centre corporation".split()
 )
+_CITATION = re.compile(
+    r"^[^\"“”]{3,300}[.,]\s*[\"“]([^\"“”]{12,300}?)[.,]?[\"”][.,]?\s[^\"“”]{0,200}\b(?:19|20)\d\d\b"
+)
+"""A reference as bibliographies set it: `Poe, Ann. "Tame Tigers." Journal of Tigers (2031)`."""
 _QUOTED = re.compile(r"[\"“]([^\"“”]{12,300})[\"”]")
 MAX_RUNS = 1_000
 """Of one paragraph in which titles are looked for."""
@@ -71,6 +75,11 @@ _REMARK = re.compile(r"^\([^()]{1,30}\)\s*")
 """A remark of the list's maker before a title: `(recommended!) `."""
 LINK = 2
 """The rank of the text of the paper's own link."""
+ITALICS = 6
+"""The rank of italics, and of references behind a title."""
+MIN_TITLE = 4
+"""Words that make a title for certain."""
+_REFERENCE = re.compile(r"\((?:19|20)\d\d\)\W*$|\b(?:19|20)\d\d[.,]\s?\w*\d")
 _END = 60
 """Characters at a title's end in which its score and labels stand."""
 
@@ -79,6 +88,8 @@ _END = 60
 def tidy_title(text: str) -> str:
     """A title without number, marks before it, score and labels after it."""
     text = one_line(text).replace("🔗", " ").partition("｜")[0].strip()
+    if cited := _CITATION.match(text):
+        text = cited[1]
     for _ in range(3):
         before = text
         if not text[:1].isalpha():
@@ -161,8 +172,11 @@ def _has_bold_words_within(block: Block) -> bool:
 
 def leaf_titles(leaf: Block, paper: PaperId, *, links_only: bool = False) -> Iterator[tuple[int, str]]:
     """Titles in one stretch of text: of a title's class 1, of the paper's link 2, of bold words 5, of italics 6."""
+    enough = words_of_lead(leaf)
     for run in _joined(leaf.runs[:MAX_RUNS]):
         rank = _link_rank(run, leaf, paper) if run.href else 0 if links_only else _rank(run)
+        if rank == LINK and is_reference(run.text, enough):
+            rank = ITALICS
         if rank and not (links_only and rank != LINK):
             yield rank, tidy_title(run.text)
     if not links_only and _is_title_class(leaf.name):
@@ -195,7 +209,7 @@ def _rank(run: TextRun) -> int:
         return 0
     if run.bold:
         return 5
-    return 6 if run.name == "em" and len(text.split()) > 2 and not looks_like_names(text) else 0
+    return ITALICS if run.name == "em" and len(text.split()) > 2 and not looks_like_names(text) else 0
 
 
 def _is_title_class(name: str) -> bool:
@@ -277,6 +291,24 @@ def _title_behind(leaf: Block) -> str:
     return tidy if fits and _is_title(tidy) else ""
 
 
+def words_of_lead(leaf: Block) -> int:
+    """How many words a link's text needs beside the bold title with which a paragraph begins; 0 where it begins with none.
+
+    Behind a title in a line of its own shorter ones say where the paper appeared.
+    """
+    runs = [run for run in leaf.runs[:MAX_RUNS] if run.text.strip() or run.text == "\n"]
+    if not runs or not runs[0].bold or runs[0].href:
+        return 0
+    words = len(tidy_title(runs[0].text).split())
+    alone = len(runs) > 1 and runs[1].text.lstrip(" ").startswith("\n")
+    return 0 if words < MIN_TITLE else words if alone else MIN_TITLE
+
+
+def is_reference(text: str, enough: int) -> bool:
+    """True for a link's text of fewer words than are enough for a title, or with a journal's issue: `Nat Commun 13, 7151 (2022)`."""
+    return len(text.split()) < enough or bool(enough and _REFERENCE.search(text))
+
+
 def begins_bold(block: Block) -> bool:
     """True for a paragraph whose first words are bold and like a title."""
     first = next((run for run in block.runs if run.text.strip()), None)
@@ -291,6 +323,7 @@ def looks_like_names(text: str) -> bool:
     parts = [part.strip(" *_.") for part in re.split(r"[,;，、]| and ", text) if part.strip(" *_.")]
     named = sum(
         bool(_NAME.match(part))
+        and (" " not in part or language_of_text(part) == "en")
         and part[:1].upper() == part[:1]
         and _INSTITUTIONS.isdisjoint(part.casefold().split())
         for part in parts
