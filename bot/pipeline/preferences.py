@@ -255,8 +255,8 @@ class Preferences:
         wish = ChosenSubscription(name=_name(called or text), text=text, only=tuple(only))
         return self._add(name, wish, channel, now)
 
-    def add_reader(self, query: str, now: datetime) -> str:
-        """Subscribe somebody new who gets a private feed of the query and nothing else; gives their id.
+    def add_reader(self, query: str, now: datetime, *, language: str = "en") -> str:
+        """Subscribe somebody new who gets a private feed of the query, in that language, and nothing else; gives their id.
 
         Raises QuerySyntaxError, and ChoiceRefused where there are too many such readers.
         """
@@ -265,6 +265,7 @@ class Preferences:
         name = READER + secrets.token_hex(6)
         channel = ChosenChannel(kind=FEED, address=name, quizzes="none")
         self.add(name, query, now, channel=channel)
+        self.set_language(name, language, now)
         return name
 
     def add_like(

@@ -122,6 +122,12 @@ def test_only_so_many_readers_make_a_private_feed(world: MakeWorld, monkeypatch:
     assert refused(error) == "too many"
 
 
+def test_a_private_feed_is_in_the_language_of_the_page_that_made_it(world: MakeWorld) -> None:
+    made = world(a_subscriber())
+    ids = [made.preferences.add_reader("rag", NOW), made.preferences.add_reader("rag", NOW, language="zh")]
+    assert [made.registry.subscribers[name].language for name in ids] == ["en", "zh"]
+
+
 def test_the_same_subscription_twice_is_one(world: MakeWorld) -> None:
     made = with_rag(world)
     assert made.preferences.add("chat7", " rag ", NOW, channel=CHAT) == AddedSubscription(

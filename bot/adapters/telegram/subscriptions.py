@@ -40,6 +40,7 @@ from bot.domain.notices import Reason
 from bot.domain.papers import PaperId, parse_paper_id
 from bot.domain.preferences import query_of_payload, same_name
 from bot.domain.query import Query, parse
+from bot.domain.query.faults import hints_on
 from bot.domain.text import cut
 from bot.domain.translations import wording
 from bot.pipeline.finder import QueryPreview
@@ -115,7 +116,7 @@ def _preview(request: Request, preview: QueryPreview) -> Sequence[Markup]:
                 request.t("preview.better.count", count=better.would_find),
             )
         )
-    paragraphs += [plain(hint) for hint in preview.query.hints]
+    paragraphs += [plain(hint) for hint in hints_on(preview.query, request.language)]
     return paragraphs
 
 

@@ -196,7 +196,10 @@ class FormEndpoints:
         language, query = language_of(request.scope), form.get("q", "")
         try:
             name = await asyncio.to_thread(
-                self._service.preferences.add_reader, query, self._site.clock.now()
+                self._service.preferences.add_reader,
+                query,
+                self._site.clock.now(),
+                language=language.code,
             )
         except (QuerySyntaxError, ChoiceRefused) as error:
             return private_page(

@@ -37,7 +37,7 @@ from bot.domain.notices import Reason
 from bot.domain.papers import Edition, Paper, PaperId, Question
 from bot.domain.preferences import Choices, start_link
 from bot.domain.query import Query
-from bot.domain.query.faults import fault_text
+from bot.domain.query.faults import fault_text, hints_on
 from bot.domain.quizzes.polls import evidence_for, poll_of
 from bot.domain.schedule import schedule_text
 from bot.domain.subscriptions import Channel, Subscriber
@@ -307,7 +307,7 @@ class Pages:
             kind = "none" if not result.total else "one" if result.total == 1 else "many"
             parts["summary"] = texts(f"results_{kind}", count=f"{result.total:,}", query=cut(text, 100))
             parts["papers"] = [self._match_item(language, result.query, match) for match in result.matches]
-            parts["hints"] = result.query.hints
+            parts["hints"] = hints_on(result.query, language.code)
             pages = -(-result.total // PAGE_SIZE)
             parts["newer"] = search_path("/search", q=text, page=page - 1) if page > 1 else None
             parts["older"] = search_path("/search", q=text, page=page + 1) if page < pages else None
@@ -351,6 +351,7 @@ class Pages:
             )
             parts |= {
                 "preview": result,
+                "hints": hints_on(result.query, language.code),
                 "pace": self._pace(texts, result)
                 if result.found
                 else texts("preview_nothing", days=f"{result.days:,}"),

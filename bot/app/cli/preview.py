@@ -69,10 +69,11 @@ def parsed_query(text: str) -> "Query":
 
 
 def hints(query: "Query", misspellings: "Iterable[Misspelling]") -> "Iterator[str]":
-    """Hints of the parser, and one for each word that no stored paper has."""
+    """Hints on the query, and one for each word that no stored paper has."""
+    from bot.domain.query.faults import hints_on
     from bot.domain.query.folding import singular
 
-    yield from query.hints
+    yield from hints_on(query)
     for misspelling in misspellings:
         written = _as_written(misspelling.term, misspelling.word) or misspelling.word
         meant = misspelling.meant

@@ -30,6 +30,7 @@ from bot.domain.channels import Capabilities, ChannelKind
 from bot.domain.errors import ConfigError, Fault, QuerySyntaxError, UsageError
 from bot.domain.papers import PaperId, parse_paper_id
 from bot.domain.query import Query, author_query, excluding, parse
+from bot.domain.query.faults import hints_on
 from bot.domain.schedule import (
     WEEKDAYS,
     QuietHours,
@@ -412,7 +413,7 @@ class _SubscriberReader:
             except QuerySyntaxError as error:
                 self._fault(here, f"query: {error}")
                 continue
-            self.warnings += [(self._offset(here), f"query: {hint}") for hint in query.hints]
+            self.warnings += [(self._offset(here), f"query: {hint}") for hint in hints_on(query)]
             yield _query_subscription(keyword, query, keyword.query.text), here
 
     def _authors(self, form: SubscriberForm, at: PathTo) -> Iterator[tuple[Subscription, PathTo]]:

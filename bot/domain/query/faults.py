@@ -1,8 +1,9 @@
-"""Faults of queries, said in each language."""
+"""Faults of queries, and hints on them, said in each language."""
 
 from collections.abc import Mapping
 
 from bot.domain.errors import QuerySyntaxError
+from bot.domain.query.syntax import Query
 
 _CHINESE: Mapping[str, str] = {
     "this only excludes ({term}): name something to find as well": "这里只有排除（{term}）：还要写出要找的内容",
@@ -46,3 +47,13 @@ def fault_text(error: QuerySyntaxError, language: str) -> str:
     """Why the query cannot be used, in that language; English where there is no translation."""
     translated = _CHINESE.get(error.fault) if language == "zh" else None
     return translated.format(**error.values) if translated else str(error)
+
+
+def hints_on(query: Query, language: str = "en") -> tuple[str, ...]:
+    """Hints for the person who wrote the query, in that language: a word that was perhaps meant as an operator."""
+    hint = (
+        "小写的 {word} 会当作普通词来搜索；运算符要大写"
+        if language == "zh"
+        else "{word!r} in small letters is a word to find; operators are in capitals"
+    )
+    return tuple(hint.format(word=word) for word in query.small_operators)

@@ -95,7 +95,7 @@ def parse(text: str) -> Query:
             clash.atom.position,
             term=clash.atom,
         )
-    return Query(root=root, text=text, hints=tuple(parser.hints))
+    return Query(root=root, text=text, small_operators=tuple(parser.small_operators))
 
 
 def tree_of(canonical: str) -> Node:
@@ -121,14 +121,14 @@ def excluding(query: Query, excluded: tuple[Query, ...]) -> Query:
     if clash is not None:
         raise QuerySyntaxError("nothing could match: {term} is excluded", 0, term=clash.atom.written)
     text = " AND ".join((f"({query.text})", *(f"NOT ({other.text})" for other in excluded)))
-    return Query(root=root, text=text, hints=query.hints)
+    return Query(root=root, text=text, small_operators=query.small_operators)
 
 
 class _Parser:
     """Reads one query from left to right, one token ahead."""
 
     def __init__(self, text: str, *, limited: bool = True) -> None:
-        self.hints: list[str] = []
+        self.small_operators: list[str] = []
         self._text = text
         self._limited = limited
         self._tokens = tokens(text, limited=limited)
@@ -246,7 +246,8 @@ class _Parser:
         while self._at("words"):
             token = self._take()
             end = token.end
-            self._hint(token)
+            if self._written(token) in _SMALL_OPERATORS:
+                self.small_operators.append(self._written(token))
             parsed += token.words if token.quoted or scope in UNFOLDED else _folded(token)
         self._words += len(parsed)
         if self._words > MAX_WORDS and self._limited:
@@ -256,11 +257,6 @@ class _Parser:
                 "there is no word in {text!r}", first.start, text=self._text[first.start : end]
             )
         return tuple(parsed), end
-
-    def _hint(self, token: Token) -> None:
-        written = self._written(token)
-        if written in _SMALL_OPERATORS:
-            self.hints.append(f"{written!r} in small letters is a word to find; operators are in capitals")
 
     def _word_missing(self) -> QuerySyntaxError:
         if self._at("end"):

@@ -122,12 +122,12 @@ Node = Phrase | Near | Not | And | Or
 class Query:
     """A query that can match something. Equal queries match the same papers.
 
-    `text` is what was written; `hints` are remarks for the person who wrote it.
+    `text` is what was written; `small_operators` are words such as `or` that were perhaps meant as operators.
     """
 
     root: Node
     text: str = field(compare=False)
-    hints: tuple[str, ...] = field(default=(), compare=False)
+    small_operators: tuple[str, ...] = field(default=(), compare=False)
 
     @property
     def canonical(self) -> str:

@@ -200,6 +200,14 @@ async def test_a_fault_of_a_query_is_said_in_the_reader_s_language(
 # --- preview and trends -----------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("path", ["/search", "/preview"])
+async def test_a_small_operator_is_hinted_at_in_the_reader_s_language(
+    client: httpx.AsyncClient, path: str
+) -> None:
+    for language, said in (("en", "in small letters is a word"), ("zh", "运算符要大写")):
+        assert said in (await client.get(f"{path}?q=cats+or+dogs&lang={language}")).text
+
+
 async def test_a_long_query_is_cut_in_the_heading_of_its_results(client: httpx.AsyncClient) -> None:
     tree = await page(client, "/search?q=" + "web+agent+OR+" * 30 + "cats")
     assert len(tree.css_first("h1").text()) < 130

@@ -8,7 +8,7 @@ import pytest
 
 from bot.domain.errors import QuerySyntaxError
 from bot.domain.query import parse, parser
-from bot.domain.query.faults import _CHINESE, fault_text
+from bot.domain.query.faults import _CHINESE, fault_text, hints_on
 
 
 def test_every_fault_of_the_parser_is_translated_with_its_values() -> None:
@@ -52,3 +52,15 @@ def test_a_fault_is_said_in_the_reader_s_language(query: str, language: str, sai
 
 def test_a_fault_without_a_translation_is_said_in_english() -> None:
     assert fault_text(QuerySyntaxError("of another kind", 0), "zh") == "of another kind"
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("en", "'or' in small letters is a word to find; operators are in capitals"),
+        ("zh", "小写的 or 会当作普通词来搜索；运算符要大写"),
+    ],
+)
+def test_a_small_operator_is_hinted_at_in_the_reader_s_language(language: str, said: str) -> None:
+    assert hints_on(parse("agent or tool"), language) == (said,)
+    assert hints_on(parse("agent OR tool"), language) == ()

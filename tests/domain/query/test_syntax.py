@@ -169,11 +169,11 @@ def test_a_query_at_the_edge_is_accepted(text: str) -> None:
     assert parse(text)
 
 
-def test_small_operators_are_words_and_a_hint_says_so() -> None:
+def test_small_operators_are_words_and_named() -> None:
     query = parse("graph and neural")
     assert query.canonical == "graph and neural"
-    assert "'and' in small letters" in query.hints[0]
-    assert not parse('"graph and neural"').hints
+    assert query.small_operators == ("and",)
+    assert not parse('"graph and neural"').small_operators
 
 
 def test_queries_that_say_the_same_are_equal() -> None:
