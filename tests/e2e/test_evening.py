@@ -232,7 +232,7 @@ async def one_paper_and_its_buttons(evening: Evening) -> None:
     await evening.say(ALICE, "/quiz")
     await evening.below("alert", "not", ALICE, keep="why")
     await evening.press("why", "NOT medical", ALICE)
-    await evening.press("why", "Take it back", ALICE)
+    await evening.press("why", "Undo", ALICE)
     await evening.say(ALICE, "/saved", keep="saved")
     await evening.say(ALICE, "/export")
     await evening.say(ALICE, "/export bib")
@@ -246,10 +246,10 @@ async def settings(evening: Evening) -> None:
         ("timezone", "Berlin"),
         ("quiet", "22:00"),
         ("snooze", "1 day"),
-        ("snooze", "Go on"),
+        ("snooze", "Resume now"),
         ("feed", "Make one"),
         ("feed", "New address"),
-        ("feed", "End it"),
+        ("feed", "Turn it off"),
     ):
         await evening.say(BOB, f"/{command}", keep=command)
         await evening.press(command, label, BOB)

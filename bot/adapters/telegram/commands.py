@@ -175,7 +175,7 @@ COMMANDS: dict[str, Command] = {
             who="administrators",
             handler=settings.start,
             otherwise=settings.greet,
-            help={"en": "Begin here; goes on after /stop", "zh": "从这里开始；/stop 之后用它恢复"},
+            help={"en": "Start here; resumes after /stop", "zh": "从这里开始；/stop 之后用它恢复"},
         ),
         Command(
             name="add",
@@ -198,7 +198,7 @@ COMMANDS: dict[str, Command] = {
             name="remove",
             who="administrators",
             handler=subscriptions.remove,
-            help={"en": "End a subscription, by number or name", "zh": "删除订阅：编号或名称"},
+            help={"en": "Remove a subscription, by number or name", "zh": "删除订阅：编号或名称"},
         ),
         Command(
             name="preview",
@@ -219,7 +219,7 @@ COMMANDS: dict[str, Command] = {
             name="quiz",
             handler=quiz,
             help={
-                "en": "A question now; /quiz rag: on what rag brought",
+                "en": "A question now; /quiz rag: on papers of rag",
                 "zh": "来一道题；/quiz rag：只考 rag 匹配的论文",
             },
         ),
@@ -227,7 +227,7 @@ COMMANDS: dict[str, Command] = {
             name="score",
             handler=score,
             help={
-                "en": "Your hits, your streak, your weak topics",
+                "en": "Your right answers, streak and weak topics",
                 "zh": "答对多少、连续几天、哪些主题较弱",
             },
         ),
@@ -236,7 +236,7 @@ COMMANDS: dict[str, Command] = {
             handler=leaderboard,
             where=_GROUPS,
             help={
-                "en": "Who of this group knows most; add hide or show",
+                "en": "Who in this group knows most; add hide or show",
                 "zh": "本群谁答得最好；可加 hide 或 show",
             },
         ),
@@ -277,7 +277,7 @@ COMMANDS: dict[str, Command] = {
             name="snooze",
             who="administrators",
             handler=settings.snooze,
-            help={"en": "Nothing for a while: /snooze 3d", "zh": "暂停一段时间：/snooze 3d"},
+            help={"en": "Send nothing for a while: /snooze 3d", "zh": "暂停一段时间：/snooze 3d"},
         ),
         Command(
             name="feed",
@@ -297,14 +297,14 @@ COMMANDS: dict[str, Command] = {
             name="stop",
             who="administrators",
             handler=settings.stop,
-            help={"en": "Send nothing more here", "zh": "不再向这里发送"},
+            help={"en": "Stop sending here", "zh": "不再向这里发送"},
         ),
         Command(
             name="delete_me",
             handler=settings.delete_me,
             help={"en": "Delete everything about you", "zh": "删除关于你的一切"},
         ),
-        Command(name="help", handler=help_, help={"en": "What I understand", "zh": "全部命令"}),
+        Command(name="help", handler=help_, help={"en": "All commands", "zh": "全部命令"}),
         Command(
             name="status",
             handler=status,

@@ -17,20 +17,20 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
     },
     "hello": {"en": "Hello!", "zh": "你好！"},
     "begin": {
-        "en": "Write what you look for, like:  /add retrieval augmented generation",
+        "en": "Tell me what to look for, such as:  /add retrieval augmented generation",
         "zh": "写下你要找的内容，例如：/add retrieval augmented generation",
     },
     "begin.search": {
-        "en": "Any other text is a search. /help lists what I understand.",
+        "en": "Any other text is taken as a search. /help lists all commands.",
         "zh": "直接发文字就是搜索。/help 列出全部命令。",
     },
     "welcome back": {
-        "en": "Welcome back. What waited in the meantime comes now.",
+        "en": "Welcome back. What came in meanwhile is on its way.",
         "zh": "欢迎回来。这段时间攒下的论文现在发来。",
     },
     "subscribed": {"en": "This chat is subscribed to ", "zh": "本聊天已订阅："},
     "subscribed.rest": {
-        "en": "/list tells more, /latest shows the newest, /stop stops them.",
+        "en": "/list shows the details, /latest the newest papers; /stop stops sending.",
         "zh": "/list 查看详情，/latest 查看最新论文，/stop 停止发送。",
     },
     "link.wrong": {
@@ -39,7 +39,7 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
     },
     "link.question": {"en": "The link offers this subscription:", "zh": "链接里的订阅："},
     "help.marks": {
-        "en": "Marks: ◆2 two sources bring it · ❔ it has a quiz · 🔎 what matched\nButtons: ✎ change · ⏸ pause · ▶ go on · ⇄ another topic · ✕ remove",
+        "en": "Marks: ◆2 found in two sources · ❔ has a quiz · 🔎 what matched\nButtons: ✎ change · ⏸ pause · ▶ resume · ⇄ another topic · ✕ remove",
         "zh": "标记：◆2 两个来源都有 · ❔ 有测验 · 🔎 匹配之处\n按钮：✎ 修改 · ⏸ 暂停 · ▶ 恢复 · ⇄ 换话题 · ✕ 删除",
     },
     "help.admins": {
@@ -48,30 +48,30 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
     },
     "unknown": {"en": "I do not know /", "zh": "没有这个命令：/"},
     "unknown.near": {"en": "Did you mean /{near}?", "zh": "你是想用 /{near} 吗？"},
-    "unknown.rest": {"en": "/help lists what I understand.", "zh": "/help 列出全部命令。"},
+    "unknown.rest": {"en": "/help lists all commands.", "zh": "/help 列出全部命令。"},
     "not allowed": {
         "en": "Only administrators of this chat can do that.",
         "zh": "只有本聊天的管理员能这样做。",
     },
     "too fast": {
-        "en": "That is a lot at once. I go on in a minute.",
-        "zh": "一下子太多了，过一分钟我再继续。",
+        "en": "That is a lot at once. Please try again in a minute.",
+        "zh": "一下子太多了，请过一分钟再试。",
     },
     "dead button": {
-        "en": "This button is too old: what it was about is gone.",
+        "en": "This button no longer works: what it was about is gone.",
         "zh": "这个按钮已失效：对应的内容不在了。",
     },
     "as chat": {
-        "en": "You are writing as the whole chat. Please ask as yourself.",
+        "en": "You are posting as the chat itself. Please ask as yourself.",
         "zh": "你正以整个聊天的身份发言，请换成自己的身份再试。",
     },
     "private only": {
-        "en": "That is private: ask me in our own chat.",
+        "en": "That is private: ask me in our private chat.",
         "zh": "这是私人内容，请私聊我。",
     },
     # --- subscribing
     "add.usage": {
-        "en": 'Write what to look for, like:\n/add rag AND NOT survey\n/add "tool use" OR agents\n/add author: Ghanem',
+        "en": 'Write what to look for, such as:\n/add rag AND NOT survey\n/add "tool use" OR agents\n/add author: Ghanem',
         "zh": '写下要找的内容，例如：\n/add rag AND NOT survey\n/add "tool use" OR agents\n/add author: Ghanem',
     },
     "preview.one": {
@@ -91,12 +91,12 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "zh": "⚠ 占全部论文的 {share} %：可用 AND 收窄，或用 NOT 排除。",
     },
     "preview.no papers": {
-        "en": "No papers are here yet, so nobody knows what it will bring.",
+        "en": "There are no papers here yet, so I cannot tell what it will bring.",
         "zh": "这里还没有论文，暂时看不出会匹配到什么。",
     },
     "preview.better": {"en": "Also try ", "zh": "也可以试试 "},
     "preview.better.count": {"en": ": {count} papers.", "zh": "：{count} 篇。"},
-    "preview.near": {"en": "Near misses, each for want of one term:", "zh": "只差一个词："},
+    "preview.near": {"en": "Near misses, each lacking one term:", "zh": "只差一个词："},
     "preview.without": {"en": "without ", "zh": "缺少 "},
     "preview.excluded": {"en": "left out by NOT ", "zh": "被 NOT 排除："},
     "pace.day": {"en": "about {count} a day", "zh": "每天约 {count} 篇"},
@@ -114,12 +114,12 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "en": "The newest matches come soon, then new ones as they appear. /list shows all.",
         "zh": "已有论文中最新的几篇很快就发来，之后有新论文再发。/list 查看全部订阅。",
     },
-    "kept.already": {"en": "It is there already: ", "zh": "已经订阅了："},
+    "kept.already": {"en": "You have this already: ", "zh": "已经订阅了："},
     "kept.wins": {
-        "en": "The configuration file has a subscription of this name, and that one holds.",
+        "en": "The configuration file has a subscription of this name, which takes precedence.",
         "zh": "配置文件中有同名订阅，以配置文件为准。",
     },
-    "cancelled": {"en": "Left as it was.", "zh": "已取消，没有改动。"},
+    "cancelled": {"en": "Cancelled: nothing was changed.", "zh": "已取消，没有改动。"},
     "edit.ask": {
         "en": "Send me the new query for ",
         "zh": "请发来新的查询，用来替换 ",
@@ -127,16 +127,16 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
     "edit.placeholder": {"en": "new query", "zh": "新的查询"},
     "edited": {"en": "Changed: ", "zh": "已修改："},
     "not open": {
-        "en": "Subscriptions here need the operator's consent. I have asked, and write when there is an answer.",
+        "en": "Subscribing here needs the operator's approval. I have asked and will tell you the answer.",
         "zh": "在这里订阅需要批准。我已经问过运营者，有答复就告诉你。",
     },
     "not open.waiting": {"en": "The operator has been asked already.", "zh": "已经问过运营者了。"},
     "not open.refused": {
-        "en": "The operator does not take subscriptions from here.",
-        "zh": "运营者不接受来自这里的订阅。",
+        "en": "The operator has declined subscriptions from here.",
+        "zh": "运营者拒绝了来自这里的订阅。",
     },
     "not open.nobody": {
-        "en": "Subscriptions are made by whoever runs me. This chat's id is ",
+        "en": "Only the operator of this bot can add subscriptions. This chat's ID is ",
         "zh": "订阅由运营者添加。本聊天的 ID 是 ",
     },
     "ask.operator": {"en": "{who} would like to subscribe to ", "zh": "{who} 想订阅 "},
@@ -144,15 +144,15 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
     "button.refuse": {"en": "Refuse", "zh": "拒绝"},
     "ask.allowed": {"en": "Allowed.", "zh": "已允许。"},
     "ask.refused": {"en": "Refused.", "zh": "已拒绝。"},
-    "admitted": {"en": "You are in.", "zh": "申请通过了。"},
+    "admitted": {"en": "Your request was approved.", "zh": "申请通过了。"},
     # --- list
-    "list.none": {"en": "Nothing is subscribed here yet.", "zh": "这里还没有订阅。"},
+    "list.none": {"en": "There are no subscriptions here yet.", "zh": "这里还没有订阅。"},
     "list.configured": {
-        "en": " · from the configuration file (its owner changes it)",
+        "en": " · from the configuration file (can only be changed there)",
         "zh": " · 来自配置文件（只能在文件里修改）",
     },
     "list.wins": {
-        "en": " · made here as well: the configuration file's holds",
+        "en": " · also made here, but the configuration file takes precedence",
         "zh": " · 这里也建过同名的：以配置文件为准",
     },
     "list.paused": {"en": " ⏸ paused", "zh": " ⏸ 已暂停"},
@@ -160,10 +160,10 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
     "list.topic": {"en": "topic {name}", "zh": "话题 {name}"},
     "list.elsewhere": {"en": "elsewhere", "zh": "发到别处"},
     "list.page": {"en": "{first}–{last} of {count}", "zh": "第 {first}–{last} 个，共 {count} 个"},
-    "list.excluded": {"en": "Left out everywhere: ", "zh": "一律排除："},
+    "list.excluded": {"en": "Always left out: ", "zh": "一律排除："},
     "list.snoozed": {"en": "😴 Snoozed until {until}.", "zh": "😴 暂停到 {until}。"},
     "list.stopped": {
-        "en": "Nothing has been sent here since /stop; /start takes that back.",
+        "en": "Sending was stopped by /stop; /start resumes it.",
         "zh": "/stop 之后已停止发送；/start 可恢复。",
     },
     "remove.which": {
@@ -171,32 +171,32 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "zh": "删除哪个？点 ✕，或写 /remove 加编号或名称。",
     },
     "removed": {"en": "Removed: ", "zh": "已删除："},
-    "gone": {"en": "It is not there any more.", "zh": "它已经不在了。"},
+    "gone": {"en": "It no longer exists.", "zh": "它已经不在了。"},
     "configured": {
-        "en": "It is in the configuration file, whose owner changes it. Here it can be paused.",
+        "en": "It is in the configuration file and can only be changed there; here you can pause it.",
         "zh": "它写在配置文件里，只能在文件里修改；在这里可以暂停。",
     },
-    "route.where": {"en": "Where shall it go? ", "zh": "发到哪里？"},
+    "route.where": {"en": "Where should it go? ", "zh": "发到哪里？"},
     "routed": {"en": "It goes there from now on.", "zh": "今后发到那里。"},
     "too many": {
         "en": "There are {most} already; remove some first.",
         "zh": "已有 {most} 个，请先删除一些。",
     },
     "too long": {"en": "A query has at most {most} characters.", "zh": "查询最多 {most} 个字符。"},
-    "taken": {"en": "You have one of that name already: /list", "zh": "已有同名的订阅：/list"},
+    "taken": {"en": "You have one with that name already: /list", "zh": "已有同名的订阅：/list"},
     # --- search
     "search.usage": {
-        "en": "Write what to search for, like:  /search diffusion",
+        "en": "Write what to search for, such as:  /search diffusion",
         "zh": "写下要搜索的内容，例如：/search diffusion",
     },
-    "search.text": {"en": "That is no command, so I searched:", "zh": "这不是命令，我按搜索处理："},
+    "search.text": {"en": "That is not a command, so I searched:", "zh": "这不是命令，我按搜索处理："},
     "search.words": {
-        "en": "I search for words. /help lists what I understand.",
+        "en": "I can only search for words. /help lists all commands.",
         "zh": "我按文字搜索。/help 列出全部命令。",
     },
-    "search.paper": {"en": "This paper is here:", "zh": "已收录这篇论文："},
+    "search.paper": {"en": "I have this paper:", "zh": "已收录这篇论文："},
     "search.no paper": {
-        "en": "This paper is not here: no digest has brought it yet.",
+        "en": "I do not have this paper: no source has mentioned it yet.",
         "zh": "还没有收录这篇论文：没有来源提到过它。",
     },
     "search.none": {"en": "Nothing found.", "zh": "没有找到。"},
@@ -209,12 +209,12 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
     },
     # --- settings
     "fixed": {
-        "en": "The configuration file sets this, and its owner changes it.",
+        "en": "This is set in the configuration file and can only be changed there.",
         "zh": "这一项由配置文件设定，只能在文件里修改。",
     },
     "digest.now": {"en": "Papers come ", "zh": "论文："},
     "digest.how": {
-        "en": "Press a button, or write another time, like:\n/digest hourly\n/digest sundays at 18:30",
+        "en": "Press a button, or write another time, such as:\n/digest hourly\n/digest sundays at 18:30",
         "zh": "点一个，或写别的时间，例如：\n/digest hourly\n/digest sundays at 18:30",
     },
     "digest.set": {"en": "From now on papers come {when}.", "zh": "今后论文：{when}。"},
@@ -244,7 +244,7 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
     "digest.weekly on": {"en": "A look back comes every week.", "zh": "每周会有一次回顾。"},
     "digest.weekly off": {"en": "No weekly look back.", "zh": "没有每周回顾。"},
     "times": {
-        "en": "I do not know that time. One would be: /digest daily at 08:00",
+        "en": "I cannot read that time. Write it like this: /digest daily at 08:00",
         "zh": "看不懂这个时间。可以写成：/digest daily at 08:00",
     },
     "quiet.now": {"en": "Quiet hours: {hours} ({zone}).", "zh": "免打扰时间：{hours}（{zone}）。"},
@@ -254,11 +254,11 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "zh": "写 /quiet 22:00-07:00 或 /quiet off。",
     },
     "quiet.set": {
-        "en": "Quiet hours: {hours} ({zone}). What comes then waits, and arrives as one message when they end.",
+        "en": "Quiet hours: {hours} ({zone}). What comes in then waits, and arrives as one message when they end.",
         "zh": "免打扰 {hours}（{zone}）：期间的内容先留着，结束后合成一条发来。",
     },
     "hours": {
-        "en": "Quiet hours are written like 22:00-07:00.",
+        "en": "Quiet hours are written like this: 22:00-07:00",
         "zh": "免打扰时间要写成 22:00-07:00 这样。",
     },
     "zone.now": {
@@ -269,24 +269,27 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "en": "Write /timezone Europe/Berlin, or press one.",
         "zh": "写 /timezone Asia/Shanghai，或点一个。",
     },
-    "zone": {"en": "I know no time zone {zone}.", "zh": "没有 {zone} 这个时区。"},
-    "zone.like": {"en": "They are written like Europe/Berlin.", "zh": "时区要写成 Asia/Shanghai 这样。"},
+    "zone": {"en": "I do not know a time zone {zone}.", "zh": "没有 {zone} 这个时区。"},
+    "zone.like": {
+        "en": "Time zones are written like Europe/Berlin.",
+        "zh": "时区要写成 Asia/Shanghai 这样。",
+    },
     "zone.near": {"en": "Did you mean {near}?", "zh": "你是想写 {near} 吗？"},
     "language.now": {"en": "I write English here. Choose:", "zh": "这里用中文。请选择："},
-    "language.set": {"en": "From now on I write English here.", "zh": "好的，这里以后用中文。"},
+    "language.set": {"en": "From now on I will write English here.", "zh": "好的，这里以后用中文。"},
     "language": {
-        "en": "I write English and Chinese: /language en, /language zh",
+        "en": "I speak English and Chinese: /language en, /language zh",
         "zh": "我会英文和中文：/language en、/language zh",
     },
     "snooze.how": {
-        "en": "How long shall I send nothing? Write /snooze 3d, 12h, 2w, 2026-10-01, or off.",
+        "en": "For how long should I send nothing? Write /snooze 3d, 12h, 2w, 2026-10-01, or off.",
         "zh": "要暂停多久？写 /snooze 3d、12h、2w、2026-10-01 或 off。",
     },
     "snooze.set": {
-        "en": "Nothing comes until {until}. What waits comes then, best first.",
+        "en": "Nothing comes until {until}. What has waited comes then, best first.",
         "zh": "{until} 之前不发送。攒下的到时发来，最好的排在前面。",
     },
-    "snooze.off": {"en": "Papers come again.", "zh": "我继续发送。"},
+    "snooze.off": {"en": "I am sending papers again.", "zh": "好的，已恢复发送。"},
     "snooze": {
         "en": "I cannot read that. A snooze is 12h, 3d, 2w or a day like 2026-10-01, a year at most.",
         "zh": "看不懂。请写成 12h、3d、2w 或日期（如 2026-10-01），最长一年。",
@@ -294,7 +297,7 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
     "button.day": {"en": "1 day", "zh": "1 天"},
     "button.week": {"en": "1 week", "zh": "1 周"},
     "button.two weeks": {"en": "2 weeks", "zh": "2 周"},
-    "button.end": {"en": "Go on now", "zh": "现在继续"},
+    "button.end": {"en": "Resume now", "zh": "现在继续"},
     "button.off": {"en": "Off", "zh": "关闭"},
     "button.immediately": {"en": "At once", "zh": "立即"},
     "button.daily": {"en": "Daily 08:00", "zh": "每天 08:00"},
@@ -303,7 +306,7 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
     "button.weekly on": {"en": "Weekly look back", "zh": "每周回顾"},
     "button.weekly off": {"en": "No weekly look back", "zh": "不要每周回顾"},
     "feed": {
-        "en": "Your private feed. Whoever has this address can read it:",
+        "en": "Your private feed. Anyone with this address can read it:",
         "zh": "你的私人订阅源。谁有这个地址谁就能读：",
     },
     "feed.none": {
@@ -313,18 +316,18 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
     "feed.ask": {"en": "You have no private feed yet.", "zh": "你还没有私人订阅源。"},
     "button.make feed": {"en": "Make one", "zh": "创建"},
     "button.renew feed": {"en": "New address", "zh": "换地址"},
-    "button.end feed": {"en": "End it", "zh": "停用"},
+    "button.end feed": {"en": "Turn it off", "zh": "停用"},
     "feed.renewed": {
         "en": "The old address no longer works. The new one:",
         "zh": "旧地址已失效。新地址：",
     },
-    "feed.ended": {"en": "The feed has ended.", "zh": "订阅源已停用。"},
+    "feed.ended": {"en": "The feed is turned off.", "zh": "订阅源已停用。"},
     "stopped": {
-        "en": "Stopped: nothing more comes here. What matches meanwhile waits until you say /start.",
+        "en": "Stopped: nothing more comes here. What matches meanwhile waits until you send /start.",
         "zh": "已停止，不再往这里发送。期间匹配的论文会留着，等你发 /start。",
     },
     "stopped.already": {
-        "en": "Nothing was being sent here anyway. /start takes that back.",
+        "en": "Nothing was being sent here anyway; /start resumes sending.",
         "zh": "这里本来就没有在发送。/start 可恢复。",
     },
     # --- saved, export, delete
@@ -338,19 +341,18 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "zh": "已保存的论文：第 {first}–{last} 篇，共 {count} 篇",
     },
     "saved.done": {
-        "en": "Saved. /saved in our own chat shows all.",
+        "en": "Saved. /saved in our private chat lists all.",
         "zh": "已保存。私聊我发 /saved 可查看全部。",
     },
-    "saved.already": {"en": "It was saved already.", "zh": "已经保存过了。"},
+    "saved.already": {"en": "Already saved.", "zh": "已经保存过了。"},
     "export.empty": {"en": "There is nothing to export.", "zh": "没有可导出的内容。"},
     "export.usage": {
         "en": "Write /export for the subscriptions, /export bib or /export ris for the saved papers.",
         "zh": "/export 导出订阅；/export bib 或 /export ris 导出已保存的论文。",
     },
-    "export.yaml": {"en": "As it would stand in the configuration file:", "zh": "在配置文件中的写法："},
+    "export.yaml": {"en": "As an entry of the configuration file:", "zh": "在配置文件中的写法："},
     "delete.ask": {
-        "en": "This deletes everything about you, for good: what you subscribed to and set here, your saved papers, your "
-        "votes, scores and coming questions in all chats, and what you wrote to me.",
+        "en": "This permanently deletes everything about you: your subscriptions and settings here, your saved papers, your votes, scores and upcoming questions in all chats, and what you wrote to me.",
         "zh": "这会永久删除关于你的一切：你在这里的订阅和设置、保存的论文、你在所有聊天中的投票、成绩和待答的题，以及你写给我的内容。",
     },
     "button.delete": {"en": "Delete everything", "zh": "全部删除"},
@@ -358,11 +360,11 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
     "deleted": {"en": "Deleted: {what}.", "zh": "已删除：{what}。"},
     "deleted.nothing": {"en": "There was nothing to delete.", "zh": "没有可删除的内容。"},
     "deleted.proof": {
-        "en": "I looked again: nothing about you is left.",
+        "en": "I checked: nothing about you is left.",
         "zh": "我又查了一遍：没有留下任何关于你的内容。",
     },
     "deleted.configured": {
-        "en": "Whoever runs me named this chat in a file, and {rows} entries tell what was sent here. Ask them to remove that.",
+        "en": "The operator's configuration file names this chat, and {rows} records of what was sent here remain. Ask the operator to remove them.",
         "zh": "运营者的配置文件里写有本聊天，另有 {rows} 条发送记录。请让运营者删除。",
     },
     # --- rows that were deleted, as `PreferenceStore.forget` names them
@@ -372,7 +374,7 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
     "row.votes": {"en": "votes", "zh": "投票"},
     "row.names": {"en": "names", "zh": "名字"},
     "row.memberships": {"en": "memberships", "zh": "群组成员记录"},
-    "row.cards": {"en": "coming questions", "zh": "待答的题"},
+    "row.cards": {"en": "upcoming questions", "zh": "待答的题"},
     "row.poll states": {"en": "results of polls", "zh": "投票结果"},
     "row.polls": {"en": "polls", "zh": "投票题"},
     "row.tokens": {"en": "private links", "zh": "私密链接"},
@@ -382,51 +384,54 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
     "row.alarms": {"en": "alarms", "zh": "警报"},
     "row.deliveries": {"en": "deliveries", "zh": "发送记录"},
     "row.notices": {"en": "notices", "zh": "通知记录"},
-    "row.backlog shares": {"en": "older papers that were to come", "zh": "待发的旧论文"},
-    "row.registrations": {"en": "your place in the list", "zh": "名册记录"},
+    "row.backlog shares": {"en": "older papers still to come", "zh": "待发的旧论文"},
+    "row.registrations": {"en": "your registration", "zh": "登记记录"},
     "row.sign-ups": {"en": "sign-ups", "zh": "邮件登记"},
     "row.updates": {"en": "what you wrote to me", "zh": "你写给我的内容"},
     # --- buttons under alerts
-    "like.none": {"en": "Nothing else is much like it.", "zh": "没有与它很像的论文。"},
+    "like.none": {"en": "No other paper is much like it.", "zh": "没有与它很像的论文。"},
     "like.heading": {"en": "Like “{title}”", "zh": "与“{title}”相似"},
     "button.follow": {"en": "Follow papers like this", "zh": "关注相似论文"},
-    "not.brought": {"en": "It came by ", "zh": "匹配到它的订阅："},
+    "not.brought": {"en": "It came through ", "zh": "匹配到它的订阅："},
     "not.offer": {
-        "en": "Leaving out one of these words would have kept it away. The number: how many of your last {count} papers would be gone as well:",
+        "en": "Leaving out one of these words would have kept it away. The number says how many of your last {count} papers would have been left out too:",
         "zh": "排除下面任一个词，就不会收到它；数字是你最近 {count} 篇论文里会一并少掉的篇数：",
     },
     "not.nothing": {
-        "en": "No single word tells it from what you want. The subscription can be changed: /list",
+        "en": "No single word sets it apart from what you want. You can change the subscription: /list",
         "zh": "没有一个词能把它和你想要的区分开。可以修改订阅：/list",
     },
-    "not.gone": {"en": "It came by a subscription that is gone.", "zh": "匹配到它的订阅已经不在了。"},
+    "not.gone": {
+        "en": "It came through a subscription that no longer exists.",
+        "zh": "匹配到它的订阅已经不在了。",
+    },
     "excluded": {"en": "Left out from now on: ", "zh": "今后排除："},
     "excluded.already": {"en": "It is left out already.", "zh": "已经排除了。"},
-    "button.undo": {"en": "Take it back", "zh": "撤销"},
+    "button.undo": {"en": "Undo", "zh": "撤销"},
     "included": {"en": "No longer left out: ", "zh": "不再排除："},
     "quiz.none": {
         "en": "This chat has had every question I know. New ones come with new papers.",
         "zh": "我有的题都在这里出过了。有了新论文就有新题。",
     },
     "quiz.topic": {
-        "en": "Every question on it was asked here. New ones come with new papers.",
+        "en": "Every question on it has been asked here. New ones come with new papers.",
         "zh": "这方面的题都在这里出过了。有了新论文就有新题。",
     },
     "quiz.topics": {
-        "en": "No subscription has that name. /quiz alone takes any; or name one of: {names}",
+        "en": "No subscription has that name. /quiz alone asks about any; or name one of: {names}",
         "zh": "没有叫这个名字的订阅。只写 /quiz 不限主题，也可以选一个：{names}",
     },
     "quiz.paper": {
-        "en": "All questions on this paper were asked here.",
+        "en": "All questions on this paper have been asked here.",
         "zh": "这篇论文的题都在这里出过了。",
     },
     "quiz.no quiz": {"en": "This paper has no quiz.", "zh": "这篇论文没有测验。"},
     "quiz.unsubscribed": {
-        "en": "Nobody is subscribed here yet, so I cannot send questions. /start tells how to begin.",
+        "en": "Nobody is subscribed here yet, so I cannot send questions. /start explains how to begin.",
         "zh": "这里还没有订阅，所以不能出题。发 /start 看看怎么开始。",
     },
     "quiz.stopped": {
-        "en": "I have sent nothing here since you said /stop. /start takes that back.",
+        "en": "Sending was stopped by /stop; /start resumes it.",
         "zh": "/stop 之后这里已停止发送。/start 可恢复。",
     },
     "quiz.comes": {"en": "Your question is coming.", "zh": "题目这就来。"},
@@ -451,14 +456,14 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "zh": "排行榜只在群组里有。/score 查看你的成绩。",
     },
     "board.usage": {
-        "en": "Say /leaderboard, /leaderboard hide or /leaderboard show.",
+        "en": "Write /leaderboard, /leaderboard hide or /leaderboard show.",
         "zh": "写 /leaderboard、/leaderboard hide 或 /leaderboard show。",
     },
     "board.hidden": {
-        "en": "You are not named here any more. /leaderboard show takes that back.",
+        "en": "You are no longer listed here. /leaderboard show undoes that.",
         "zh": "这里不再显示你的名字。/leaderboard show 可恢复。",
     },
-    "board.shown": {"en": "You are named here again.", "zh": "这里又会显示你的名字了。"},
+    "board.shown": {"en": "You are listed here again.", "zh": "这里又会显示你的名字了。"},
     "board.none": {
         "en": "Nobody here has answered a question with a known answer yet.",
         "zh": "这里还没有人回答过有已知答案的题。",
@@ -468,10 +473,10 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
     "board.more": {"en": "… and {count} more", "zh": "……另有 {count} 人"},
     "board.strangers": {
         "en": "Not counted: {count} who answered forwarded copies.",
-        "zh": "未计入：{count} 回答的是转发的题。",
+        "zh": "未计入：{count}（回答的是转发的题）。",
     },
     "board.not named": {
-        "en": "Not named: {count}, by their own wish.",
+        "en": "Not listed: {count}, by their own wish.",
         "zh": "未列出：{count}（本人不愿显示）。",
     },
     "people.one": {"en": "1 person", "zh": "1 人"},
@@ -484,12 +489,12 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "zh": "频道中的投票不记名，所以这里没有个人成绩。",
     },
     # --- operators, inline
-    "status.only": {"en": "Only operators see that.", "zh": "只有运营者可以查看。"},
+    "status.only": {"en": "Only operators can see that.", "zh": "只有运营者可以查看。"},
     "status": {
         "en": "{papers} papers, {subscribers} subscribers, {pending} waiting, {held} held, {uncertain} uncertain, {dead} dead.",
         "zh": "{papers} 篇论文，{subscribers} 个订阅者；待发 {pending}，暂存 {held}，不确定 {uncertain}，失败 {dead}。",
     },
-    "status.fine": {"en": "Nothing needs a look.", "zh": "没有需要处理的。"},
+    "status.fine": {"en": "Nothing needs attention.", "zh": "没有需要处理的。"},
     "status.incidents": {"en": "Open incidents:", "zh": "未解决的问题："},
 }
 

@@ -88,7 +88,7 @@ async def test_foreign_and_altered_data_does_nothing_and_says_so(talk_with: Make
         answer = await talk.press(offered, user=7, data=wrong)
         assert answer.note is not None
         assert answer.sent == []
-    assert "too old" in str((await talk.press(theirs, user=8, data=data)).note)
+    assert "no longer works" in str((await talk.press(theirs, user=8, data=data)).note)
     assert talk.made.store.preferences.all_choices()[1] == {}
 
 
@@ -105,7 +105,7 @@ async def test_a_subscription_is_kept_once_however_often_the_button_is_pressed(
     assert offered.text.startswith("Kept: rag")
     await talk.press(offered, user=7, data=data)
     await talk.press(offered, user=7, data=data)
-    assert offered.text.startswith("It is there already: rag")
+    assert offered.text.startswith("You have this already: rag")
     assert len(talk.made.preferences.listed("chat7")) == 1
 
 
@@ -113,7 +113,7 @@ async def test_what_is_cancelled_changes_nothing(talk_with: MakeTalk, api: BotAp
     talk = await talk_with()
     offered = (await talk.say(api.chat(7), "/add rag")).message
     await talk.press(offered, "Cancel", user=7)
-    assert offered.text == "Left as it was."
+    assert offered.text == "Cancelled: nothing was changed."
     assert offered.buttons == ()
 
 
@@ -128,7 +128,7 @@ async def test_another_query_is_asked_for_and_the_next_text_is_it(talk_with: Mak
     assert again.text.startswith("rag OR retrieval")
     await talk.press(again.message, "Keep", user=7)
     assert [each.text for each in talk.made.preferences.listed("chat7")] == ["rag OR retrieval"]
-    assert "That is no command" in (await talk.say(chat, "rag OR retrieval")).text
+    assert "That is not a command" in (await talk.say(chat, "rag OR retrieval")).text
 
 
 async def test_a_question_of_ours_is_forgotten_after_half_an_hour(talk_with: MakeTalk, api: BotApi) -> None:
@@ -136,7 +136,7 @@ async def test_a_question_of_ours_is_forgotten_after_half_an_hour(talk_with: Mak
     chat = api.chat(7)
     await talk.press((await talk.say(chat, "/add rag")).message, "Edit", user=7)
     talk.made.clock.advance(minutes=31)
-    assert "That is no command" in (await talk.say(chat, "vlm")).text
+    assert "That is not a command" in (await talk.say(chat, "vlm")).text
 
 
 async def test_there_are_a_hundred_subscriptions_at_most(talk_with: MakeTalk, api: BotApi) -> None:
@@ -158,7 +158,7 @@ async def test_a_name_of_the_configuration_is_said_to_hold(talk_with: MakeTalk, 
     await talk.press(offered, "Keep")
     assert "configuration file has a subscription of this name" in offered.text
     shown = await talk.say(api.chat(1), "/list")
-    assert "made here as well" in shown.text
+    assert "also made here" in shown.text
 
 
 # --- the list
@@ -170,7 +170,7 @@ async def test_the_list_pauses_edits_and_removes(talk_with: MakeTalk, api: BotAp
     await subscribed(talk, chat, "rag", "vlm")
     shown = (await talk.say(chat, "/list")).message
     assert shown.text.splitlines() == [
-        "1. language models · from the configuration file (its owner changes it)",
+        "1. language models · from the configuration file (can only be changed there)",
         "2. rag",
         "3. vlm",
     ]
@@ -178,7 +178,7 @@ async def test_the_list_pauses_edits_and_removes(talk_with: MakeTalk, api: BotAp
     await talk.press(shown, "1 ⏸")
     await talk.press(shown, "2 ⏸")
     assert shown.text.splitlines()[:2] == [
-        "1. language models ⏸ paused · from the configuration file (its owner changes it)",
+        "1. language models ⏸ paused · from the configuration file (can only be changed there)",
         "2. rag ⏸ paused",
     ]
     person = talk.made.preferences.subscriber("alice")
@@ -194,7 +194,7 @@ async def test_the_list_pauses_edits_and_removes(talk_with: MakeTalk, api: BotAp
     await talk.press(shown, "2 ✕")
     assert shown.text.startswith("Removed: rag")
     for button in stale:
-        assert "not there any more" in str((await talk.press(shown, data=button["callback_data"])).note)
+        assert "no longer exists" in str((await talk.press(shown, data=button["callback_data"])).note)
 
 
 async def test_the_configurations_cannot_be_removed_from_the_chat(talk_with: MakeTalk, api: BotApi) -> None:
@@ -206,7 +206,7 @@ async def test_the_configurations_cannot_be_removed_from_the_chat(talk_with: Mak
     shown = (await talk.say(chat, "/list")).message
     key = short_key("language models")
     assert "configuration file" in str((await talk.press(shown, data=f"del:{key}")).note)
-    assert "not there" in str((await talk.press(shown, data=f"ed:{key}")).note)
+    assert "no longer exists" in str((await talk.press(shown, data=f"ed:{key}")).note)
 
 
 async def test_remove_takes_a_number_or_a_name(talk_with: MakeTalk, api: BotApi) -> None:
@@ -216,7 +216,7 @@ async def test_remove_takes_a_number_or_a_name(talk_with: MakeTalk, api: BotApi)
     assert "Press ✕" in (await talk.say(chat, "/remove")).text
     assert (await talk.say(chat, "/remove 2")).text == "Removed: vlm"
     assert (await talk.say(chat, "/remove RAG")).text == "Removed: RAG"
-    assert "Nothing is subscribed" in (await talk.say(chat, "/remove 9")).text
+    assert "no subscriptions here yet" in (await talk.say(chat, "/remove 9")).text
     assert talk.made.preferences.listed("chat7") == ()
 
 
@@ -347,7 +347,7 @@ async def test_a_group_that_becomes_a_supergroup_keeps_its_subscriptions(
     new = api.upgrade(group, -1005)
     await talk.settled()
     assert "language models" in (await talk.say(new, "/list", user=77)).text
-    assert "too old" in str((await talk.press(offered, data="keep:x", user=77)).note)
+    assert "no longer works" in str((await talk.press(offered, data="keep:x", user=77)).note)
     await talk.deliver()
     talk.made.read("a.md", a_digest(1))
     assert [each.chat.id for each in await talk.deliver()] == [-1005]
@@ -361,9 +361,9 @@ async def test_a_paper_is_saved_once_and_taken_back(talk_with: MakeTalk, api: Bo
     chat = api.chat(1)
     alert = await alerted(talk, 1, 2)
     assert "Saved." in str((await pressed(talk, alert, "save", 1)).note)
-    assert "already" in str((await pressed(talk, alert, "save", 1)).note)
+    assert "Already" in str((await pressed(talk, alert, "save", 1)).note)
     await pressed(talk, alert, "save", 0)
-    assert "too old" in str((await pressed(talk, alert, "save", 9)).note)
+    assert "no longer works" in str((await pressed(talk, alert, "save", 9)).note)
     shown = (await talk.say(chat, "/saved")).message
     assert shown.text.startswith("Saved papers\n\n1. Paper ")
     assert labels(shown) == [["1 ✕", "2 ✕"]]
@@ -440,7 +440,7 @@ async def test_not_for_me_tells_what_brought_it_and_leaves_a_word_out(
         int(part.split(".")[0]) - 1 for part in alert.text.splitlines() if "Medical Imaging" in part
     )
     told = await pressed(talk, alert, "not", number)
-    assert told.text.startswith("It came by language models.")
+    assert told.text.startswith("It came through language models.")
     assert labels(told.message)[0] == ["NOT medical (−0)"]
     await talk.press(told.message, "NOT medical")
     assert told.message.text == "Left out from now on: medical"
@@ -450,8 +450,8 @@ async def test_not_for_me_tells_what_brought_it_and_leaves_a_word_out(
     await talk.deliver()
     talk.made.read("c.md", a_digest(an_entry(31, title="Language Models in Medical Use"), 9))
     assert "Medical" not in "".join(each.text for each in await talk.deliver())
-    assert "Left out everywhere: medical" in (await talk.say(api.chat(1), "/list")).text
-    await talk.press(told.message, "Take it back")
+    assert "Always left out: medical" in (await talk.say(api.chat(1), "/list")).text
+    await talk.press(told.message, "Undo")
     assert talk.made.preferences.choices("alice").exclude == ()
 
 
@@ -479,8 +479,8 @@ async def test_more_of_a_message_comes_only_where_the_message_went(talk_with: Ma
     await alerted(talk, *range(1, 21))
     alert = api.messages[0]
     other = (await talk.say(api.chat(2), "/help")).message
-    assert "too old" in str((await pressed(talk, other, "more", 8, user=2)).note)
-    assert "too old" in str((await pressed(talk, alert, "more", 99)).note)
+    assert "no longer works" in str((await pressed(talk, other, "more", 8, user=2)).note)
+    assert "no longer works" in str((await pressed(talk, alert, "more", 99)).note)
     answer = await pressed(talk, alert, "more", 8)
     assert "of 20" in answer.text
 
@@ -493,7 +493,7 @@ async def test_a_stranger_is_put_before_the_operators_with_buttons(talk_with: Ma
     operator, stranger = api.chat(99), api.chat(7)
     offered = (await talk.say(stranger, "/add language models")).message
     asked = await talk.press(offered, "Keep", user=7)
-    assert "the operator's consent" in offered.text
+    assert "the operator's approval" in offered.text
     (question,) = asked.sent
     assert question.chat is operator
     assert question.text == "Person 7 would like to subscribe to language models"
@@ -501,13 +501,13 @@ async def test_a_stranger_is_put_before_the_operators_with_buttons(talk_with: Ma
     await talk.press(again, "Keep", user=7)
     assert "has been asked already" in again.text
     assert isinstance(question, SentMessage)
-    assert "too old" in str(
+    assert "no longer works" in str(
         (await talk.press(question, data=question.buttons[0][0]["callback_data"], user=7)).note
     )
     told = await talk.press(question, "Allow", user=99)
     assert question.text == "Allowed."
     assert told.message.chat is stranger
-    assert "You are in." in told.text
+    assert "Your request was approved." in told.text
     assert [each.name for each in talk.made.preferences.listed("chat7")] == ["language models"]
     await talk.deliver()
     talk.made.read("a.md", a_digest(1))
@@ -524,10 +524,10 @@ async def test_who_is_refused_is_told_and_stays_out(talk_with: MakeTalk, api: Bo
     (question,) = (await talk.press(offered, "Keep", user=7)).sent
     assert isinstance(question, SentMessage)
     told = await talk.press(question, "Refuse", user=99)
-    assert "does not take subscriptions" in told.text
+    assert "has declined subscriptions" in told.text
     again = (await talk.say(stranger, "/add rag")).message
     await talk.press(again, "Keep", user=7)
-    assert "does not take subscriptions" in again.text
+    assert "has declined subscriptions" in again.text
     assert talk.made.preferences.subscriber("chat7") is None
 
 
@@ -535,7 +535,7 @@ async def test_without_operators_only_the_file_subscribes(talk_with: MakeTalk, a
     talk = await talk_with(ALICE, site=ChatSite())
     offered = (await talk.say(api.chat(7), "/add rag")).message
     await talk.press(offered, "Keep", user=7)
-    assert "This chat's id is 7." in offered.text
+    assert "This chat's ID is 7." in offered.text
     await subscribed(talk, api.chat(1), "rag")
     assert len(talk.made.preferences.listed("alice")) == 2
 
@@ -564,15 +564,15 @@ async def test_everything_about_a_person_is_deleted_by_a_button_of_theirs(
     await talk.deliver()
     asked = (await talk.say(chat, "/delete_me")).message
     data = asked.buttons[0][0]["callback_data"]
-    assert "too old" in str((await talk.press(asked, data=data, user=7)).note)
+    assert "no longer works" in str((await talk.press(asked, data=data, user=7)).note)
     kept = (await talk.say(chat, "/delete_me")).message
     await talk.press(kept, "Keep it", user=user)
-    assert kept.text == "Left as it was."
+    assert kept.text == "Cancelled: nothing was changed."
     await talk.press(asked, "Delete everything", user=user)
     assert asked.text.startswith("Deleted: what you set 1, ")
     assert asked.text.endswith("nothing about you is left.")
     await talk.deliver()
-    assert "Nothing is subscribed" in (await talk.say(chat, "/list")).text
+    assert "no subscriptions here yet" in (await talk.say(chat, "/list")).text
 
 
 async def test_a_feed_is_made_renewed_and_ended_in_private(talk_with: MakeTalk, api: BotApi) -> None:
@@ -588,11 +588,11 @@ async def test_a_feed_is_made_renewed_and_ended_in_private(talk_with: MakeTalk, 
     again = (await talk.say(chat, "/feed")).message
     await talk.press(again, "New address", user=7)
     assert renewed == ["chat7"]
-    await talk.press(again, "End it", user=7)
-    assert again.text == "The feed has ended."
-    assert "too old" in str((await talk.press(again, data="feed:other", user=7)).note)
+    await talk.press(again, "Turn it off", user=7)
+    assert again.text == "The feed is turned off."
+    assert "no longer works" in str((await talk.press(again, data="feed:other", user=7)).note)
     group = (await talk.say(api.chat(-5, kind="group"), "/help")).message
-    assert "too old" in str((await talk.press(group, data="feed:make", user=7)).note)
+    assert "no longer works" in str((await talk.press(group, data="feed:make", user=7)).note)
 
 
 def test_buttons_stand_in_their_rows() -> None:

@@ -88,7 +88,7 @@ async def test_start_tells_a_subscriber_what_comes_here(talk_with: MakeTalk, api
 async def test_start_revives_a_stopped_chat_under_any_of_its_names(talk_with: MakeTalk, api: BotApi) -> None:
     talk = await talk_with(a_subscriber("alice", a_channel(address="@papers")))
     chat = api.chat(-1002, kind="channel", username="papers")
-    assert "until you say /start" in (await talk.say(chat, "/stop")).text
+    assert "until you send /start" in (await talk.say(chat, "/stop")).text
     assert talk.made.store.deliveries.suspended(["telegram:@papers"]) == {"telegram:@papers": STOPPED}
     assert (await talk.say(chat, "/start")).text.startswith("Welcome back.")
     assert talk.woken == 1
@@ -115,9 +115,9 @@ async def test_help_speaks_the_language_of_the_subscriber(talk_with: MakeTalk, a
 async def test_stop_stops_and_says_how_to_come_back(talk_with: MakeTalk, api: BotApi) -> None:
     talk = await talk_with(ALICE)
     chat = api.chat(1)
-    assert "until you say /start" in (await talk.say(chat, "/stop")).text
+    assert "until you send /start" in (await talk.say(chat, "/stop")).text
     assert "Nothing was being sent here" in (await talk.say(chat, "/stop")).text
-    assert "since /stop" in (await talk.say(chat, "/list")).text
+    assert "stopped by /stop" in (await talk.say(chat, "/list")).text
 
 
 @pytest.mark.parametrize(
@@ -190,7 +190,7 @@ async def test_commands_are_known_in_every_spelling(talk_with: MakeTalk, api: Bo
 async def test_an_unknown_command_is_named(talk_with: MakeTalk, api: BotApi) -> None:
     talk = await talk_with()
     answer = await talk.say(api.chat(1), "/teleport now")
-    assert answer.text.endswith("teleport. /help lists what I understand.")
+    assert answer.text.endswith("teleport. /help lists all commands.")
 
 
 async def test_other_bots_are_not_talked_to(talk_with: MakeTalk, api: BotApi) -> None:
@@ -245,14 +245,14 @@ async def test_a_query_that_brings_nearly_everything_or_nothing_is_told(
     talk_with: MakeTalk, api: BotApi
 ) -> None:
     talk = await talk_with()
-    assert "No papers are here yet" in (await talk.say(api.chat(7), "/add rag")).text
+    assert "There are no papers here yet" in (await talk.say(api.chat(7), "/add rag")).text
     papers(talk, 18)
     flood = await talk.say(api.chat(7), "/add language")
     assert "18 papers in 30 days" in flood.text
     assert "90 % of everything" in flood.text
     dead = await talk.say(api.chat(7), "/preview grounded AND zebra")
     assert "would have brought nothing in 30 days, among 20 papers" in dead.text
-    assert "Near misses, each for want of one term:\n• 18 Sep  Grounded Answers – without zebra" in dead.text
+    assert "Near misses, each lacking one term:\n• 18 Sep  Grounded Answers – without zebra" in dead.text
     out = await talk.say(api.chat(7), "/add rag AND grounded AND NOT medicine")
     assert "Grounded Answers – left out by NOT medicine" in out.text
 
@@ -289,7 +289,7 @@ async def test_without_a_query_add_search_and_remove_say_how(talk_with: MakeTalk
     chat = api.chat(7)
     assert "/add rag AND NOT survey" in (await talk.say(chat, "/add")).text
     assert "/search diffusion" in (await talk.say(chat, "/search")).text
-    assert "Nothing is subscribed" in (await talk.say(chat, "/remove")).text
+    assert "no subscriptions here yet" in (await talk.say(chat, "/remove")).text
 
 
 # --- searching
@@ -300,7 +300,7 @@ async def test_a_text_is_a_search_that_can_be_subscribed_to(talk_with: MakeTalk,
     papers(talk, 7)
     chat = api.chat(7)
     answer = await talk.say(chat, "language models")
-    assert answer.text.startswith("That is no command, so I searched:\n\nlanguage models · 1–5 of 7")
+    assert answer.text.startswith("That is not a command, so I searched:\n\nlanguage models · 1–5 of 7")
     more = await talk.press(answer.message, "More", user=7)
     assert more.sent == []
     assert answer.message.text.startswith("language models · 6–7 of 7")
@@ -381,9 +381,9 @@ async def test_settings_are_shown_with_buttons_and_set_by_either(talk_with: Make
     assert "No quiet hours" in await pressed("/quiet", "Off")
     assert "Asia/Shanghai: it is 16:00 there" in await pressed("/timezone", "Shanghai")
     assert "until 2026-09-19 16:00" in await pressed("/snooze", "1 day")
-    assert "Papers come again." in await pressed("/snooze", "Go on now")
+    assert "I am sending papers again." in await pressed("/snooze", "Resume now")
     assert "好的，这里以后用中文。" in await pressed("/language", "中文")
-    assert "From now on I write English" in await pressed("/language", "English")
+    assert "From now on I will write English" in await pressed("/language", "English")
     person = prefs.subscriber("alice")
     assert person is not None
     assert person.channels[0].deliver == parse_schedule("weekdays at 08:00")
@@ -462,7 +462,7 @@ async def test_the_configuration_says_how_questions_come_where_it_does(
     fixed = a_channel(address="7", quizzes="one", fixed=frozenset({"quizzes"}))
     talk = await talk_with(a_subscriber("alice", fixed))
     answer = await talk.say(api.chat(7), "/digest quizzes none")
-    assert "configuration file sets this" in answer.text
+    assert "set in the configuration file" in answer.text
     assert "one question a paper" in (await talk.say(api.chat(7), "/digest")).text
 
 
@@ -485,7 +485,7 @@ async def test_a_question_may_be_asked_of_one_subscription(talk_with: MakeTalk, 
         return poll.description
 
     assert await question("Agents") == "❔ Agents"
-    assert "Every question on it was asked" in (await talk.say(chat, "/quiz agents")).text
+    assert "Every question on it has been asked" in (await talk.say(chat, "/quiz agents")).text
     assert "name one of: agents · medical models" in (await talk.say(chat, "/quiz vision")).text
     talk.made.clock.advance(hours=24)
     assert await question("medical models") == "❔ Medical Models"
@@ -506,16 +506,16 @@ async def test_the_latest_are_turned_page_by_page(talk_with: MakeTalk, api: BotA
     turns = [[["›"]], [["‹", "›"]], [["‹"]]]
     assert pages == [*zip(numbers, turns, strict=True)] * 2
     for start in ("999999", "13"):
-        assert "too old" in str((await talk.press(shown, user=7, data=f"latest:{start}")).note)
+        assert "no longer works" in str((await talk.press(shown, user=7, data=f"latest:{start}")).note)
 
 
 @pytest.mark.parametrize(
     ("written", "answer"),
     [
-        ("/digest sometimes", "do not know that time"),
-        ("/quiet nights", "like 22:00-07:00"),
+        ("/digest sometimes", "cannot read that time"),
+        ("/quiet nights", "like this: 22:00-07:00"),
         ("/timezone Berlin", "Did you mean Europe/Berlin?"),
-        ("/timezone qqqqq", "qqqqq. They are written like Europe"),
+        ("/timezone qqqqq", "qqqqq. Time zones are written like Europe"),
         ("/language fr", "language en, /language zh"),
         ("/snooze never", "A snooze is 12h"),
         ("/snooze 999w", "A snooze is 12h"),
@@ -541,11 +541,11 @@ async def test_what_the_configuration_fixes_is_said(talk_with: MakeTalk, api: Bo
     fixed = a_subscriber("alice", a_channel(address="1"), fixed=frozenset({"timezone"}))
     talk = await talk_with(fixed)
     chat = api.chat(1)
-    assert "configuration file sets this" in (await talk.say(chat, "/timezone UTC")).text
+    assert "set in the configuration file" in (await talk.say(chat, "/timezone UTC")).text
     shown = await talk.say(chat, "/timezone")
     note = (await talk.press(shown.message, "UTC", user=1)).note
     assert note is not None
-    assert "configuration file sets this" in note
+    assert "set in the configuration file" in note
 
 
 async def test_a_snooze_until_a_day_ends_at_eight_there(talk_with: MakeTalk, api: BotApi) -> None:
@@ -580,7 +580,7 @@ async def test_private_things_are_not_shown_in_a_group(
 ) -> None:
     talk = await talk_with()
     answer = await talk.say(api.chat(-5, kind="group"), command, user=7)
-    assert "ask me in our own chat" in answer.text
+    assert "ask me in our private chat" in answer.text
 
 
 async def test_names_with_markup_and_unsafe_signs_stay_text(talk_with: MakeTalk, api: BotApi) -> None:

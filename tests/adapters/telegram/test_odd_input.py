@@ -67,7 +67,9 @@ async def test_a_text_without_a_word_is_told_what_is_searched_for(
     talk_with: MakeTalk, api: BotApi, text: str
 ) -> None:
     talk = await talk_with()
-    assert (await talk.say(api.chat(7), text)).text == "I search for words. /help lists what I understand."
+    assert (
+        await talk.say(api.chat(7), text)
+    ).text == "I can only search for words. /help lists all commands."
 
 
 @pytest.mark.parametrize("text", ["{}", "/search {}", "/add {}"])
@@ -76,11 +78,11 @@ async def test_a_paper_is_found_by_its_link(talk_with: MakeTalk, api: BotApi, te
     talk.made.read("a.md", a_digest(1, 2))
     chat = api.chat(7)
     found = await talk.say(chat, text.format("https://arxiv.org/abs/2509.14001v2"))
-    assert found.text.startswith("This paper is here:\n\n1. Paper 1")
+    assert found.text.startswith("I have this paper:\n\n1. Paper 1")
     assert labels(found.message) == [["Follow papers like this"]]
     await talk.press(found.message, "Follow", user=7)
     assert [each.text for each in talk.made.preferences.listed("chat7")] == ["like 2509.14001"]
-    assert "is not here" in (await talk.say(chat, text.format("2609.99999"))).text
+    assert "do not have this paper" in (await talk.say(chat, text.format("2609.99999"))).text
 
 
 # --- settings
@@ -96,14 +98,14 @@ async def test_a_paper_is_found_by_its_link(talk_with: MakeTalk, api: BotApi, te
         ("/digest quizzes", "Quizzes: when you press Quiz me"),
         ("/quiet 22:00 to 07:00", "Quiet hours: 22:00-07:00"),
         ("/quiet none", "No quiet hours."),
-        ("/language English", "From now on I write English here."),
+        ("/language English", "From now on I will write English here."),
         ("/language zh-Hant", "好的，这里以后用中文。"),
         ("/language 中文", "好的，这里以后用中文。"),
         ("/snooze 3 days", "Nothing comes until 2026-09-21"),
-        ("/timezone Beijing", "They are written like Europe/Berlin."),
-        ("/timezone UTC+2", "They are written like Europe/Berlin."),
-        ("/timezone localtime", "I know no time zone localtime."),
-        ("/timezone Factory", "I know no time zone Factory."),
+        ("/timezone Beijing", "Time zones are written like Europe/Berlin."),
+        ("/timezone UTC+2", "Time zones are written like Europe/Berlin."),
+        ("/timezone localtime", "I do not know a time zone localtime."),
+        ("/timezone Factory", "I do not know a time zone Factory."),
     ],
 )
 async def test_settings_are_understood_as_people_write_them(
@@ -128,7 +130,7 @@ async def test_a_button_of_a_message_that_is_out_of_reach_is_answered(
             {"id": str(number), "from": ANN, "chat_instance": "1", "data": "save:0:0", **query},
         )
         await talk.settled()
-        assert "too old" in str(api.answered[str(number)])
+        assert "no longer works" in str(api.answered[str(number)])
     reachable = {"message_id": alert.id, "date": 0, "chat": alert.chat.described()}
     pressed = parse_update({"callback_query": {"id": "9", "data": "x", "message": reachable}}, "paperboy_bot")
     assert isinstance(pressed, ButtonPress)
@@ -161,7 +163,7 @@ async def test_who_deleted_everything_is_not_let_in_afterwards(talk_with: MakeTa
     assert isinstance(question, SentMessage)
     sure = (await talk.say(chat, "/delete_me")).message
     await talk.press(sure, "Delete everything", user=7)
-    assert "too old" in str((await talk.press(question, "Allow", user=99)).note)
+    assert "no longer works" in str((await talk.press(question, "Allow", user=99)).note)
     assert talk.made.preferences.subscriber("chat7") is None
 
 

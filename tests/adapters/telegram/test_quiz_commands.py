@@ -105,7 +105,7 @@ async def test_quiz_plans_one_question_and_wakes_the_delivery(
     await until(lambda: wakes.count == 1)
     assert [room.question(one) for one in room.deliver()] == ["One?"]
     assert "every question I know" in await talk(chat, "/quiz")
-    assert "/start tells how to begin" in await talk(api.chat(8), "/quiz")
+    assert "/start explains how to begin" in await talk(api.chat(8), "/quiz")
 
 
 def test_a_question_on_a_paper_is_planned_once_for_a_chat_that_wants_it(room: Classroom) -> None:
@@ -159,7 +159,7 @@ async def test_people_hide_themselves_and_nobody_else(talk: Talk, api: BotApi, r
     text = await talk(chat, "/leaderboard", user=1)
     assert "Person 1" in text
     assert "Person 2" not in text
-    assert "Not named: 1 person" in text
+    assert "Not listed: 1 person" in text
     assert "ask as yourself" in await talk(chat, "/leaderboard hide", as_chat=True)
     assert "hide or /leaderboard show" in await talk(chat, "/leaderboard everybody", user=1)
     await talk(chat, "/leaderboard show", user=2)
@@ -190,7 +190,7 @@ async def test_delete_me_asks_first_and_then_deletes(talk: Talk, api: BotApi, ro
     assert "1 of 1" in await talk(chat, "/score")
     gone = await talk(chat, "/delete_me yes")
     assert "votes 1, names 1" in gone
-    assert "Whoever runs me named this chat" in gone
+    assert "The operator's configuration file names this chat" in gone
     assert "No answers yet" in await talk(chat, "/score")
 
 
