@@ -1,8 +1,8 @@
-"""The doctor: looks at sources and subscriptions over everything that is stored."""
+"""Doctor: finds what an operator should know about sources and subscriptions, from everything that is stored."""
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 
 from bot.domain.analysis.findings import (
     ENOUGH,
@@ -17,21 +17,23 @@ from bot.domain.analysis.spelling import Noise, Speller, Spelling
 from bot.domain.incidents import Finding
 from bot.domain.matcher import SubscriptionMatcher
 from bot.domain.papers import Paper, PaperId
-from bot.domain.query import Document, Query, document_of
+from bot.domain.query import Query, document_of
 from bot.pipeline.ports.papers import DigestRecord, DigestStore, PaperStore
 
 RECENT = 90
+"""Days."""
 GAIN = 0.2
-"""What a subscription misses, or brings as noise, is not worth a word below this share."""
+"""Share of missed papers, or of noise, from which on a finding is made."""
 LARGE = 0.5
-"""From this share on what a subscription misses of a better spelling's papers, or brings as noise, is urgent."""
+"""Share of missed papers, or of noise, from which on the finding is urgent."""
 _STEPS = (0.1, 0.15, 0.2, 0.25, 0.3)
+"""Thresholds of `like:` subscriptions that are compared."""
 MOST_SPELLED = 300
-"""Different queries whose spelling is tried; trying one costs as much as matching twenty."""
+"""Most queries whose spelling is tried; trying one costs as much as matching twenty."""
 
 
 class Doctor:
-    """One look at the state as it is now."""
+    """Doctor of one state, over the papers as they are when it is made."""
 
     def __init__(
         self, digests: DigestStore, papers: PaperStore, matcher: SubscriptionMatcher, today: dt.date
@@ -86,7 +88,7 @@ class Doctor:
         return {key: frozenset(papers) for key, papers in by_subscription.items()}
 
     def _thresholds(self, papers_of: PapersBySubscription) -> Iterator[Finding]:
-        """For papers like others: how many the threshold lets pass, and what other ones would."""
+        """For each `like:` subscription the number of papers that its threshold lets pass, and that others would."""
         similarity = self._matcher.similarity
         if similarity is None:
             return
@@ -123,7 +125,7 @@ class Doctor:
             for subscription in subscriber.subscriptions:
                 if subscription.query is not None:
                     names[subscription.query].append(subject_of(subscriber, subscription))
-        speller = Speller(self._documents())
+        speller = Speller([document_of(paper) for paper in self._papers])
         for query, subjects in list(names.items())[:MOST_SPELLED]:
             yield from _spelling_findings(speller, query, subjects[0])
         if len(names) > MOST_SPELLED:
@@ -136,22 +138,19 @@ class Doctor:
                 figures={"left_out": len(names) - MOST_SPELLED},
             )
 
-    def _documents(self) -> Sequence[Document]:
-        return [document_of(paper) for paper in self._papers]
-
 
 _KIND_NAMES = {"table": "tables", "quiz_text": "quiz texts", "quiz_page": "quiz pages"}
 
 
 def source_of(digest: DigestRecord) -> str:
-    """The source that a digest is of: its folder, and its kind where a folder may hold several."""
+    """The name of a digest's source, by kind and folder."""
     folder = digest.name.rpartition("/")[0]
     kind = _KIND_NAMES.get(digest.kind, f"{digest.kind} digests")
     return f"{kind} in {folder}" if folder else kind
 
 
 def _looks(digests: Iterable[DigestRecord]) -> dict[str, list[tuple[dt.date, int]]]:
-    """For each source, each time that one of its files was read: the day, and how many of its papers were new to it."""
+    """By source, for each time that one of its files was read, the day and the number of papers new to the source."""
     known: dict[str, set[PaperId]] = defaultdict(set)
     looks: dict[str, list[tuple[dt.date, int]]] = defaultdict(list)
     for digest in sorted(digests, key=lambda digest: digest.read_at):
@@ -162,7 +161,7 @@ def _looks(digests: Iterable[DigestRecord]) -> dict[str, list[tuple[dt.date, int
 
 
 def _source_day(digest: DigestRecord, day: dt.date, papers: Mapping[PaperId, Paper]) -> SourceDay:
-    """The digest, counted; what it lacks is seen on its papers as they are now, whoever completed them."""
+    """The counts of a digest; what is missing is counted on its papers as they are now, also where others completed them."""
     named = [papers[paper] for paper in digest.papers if paper in papers]
     questions = [question for paper in named for question in paper.edition("en").quiz]
     lists_authors = digest.kind not in {"quiz_text", "quiz_page"}

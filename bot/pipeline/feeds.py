@@ -1,4 +1,4 @@
-"""Feeds: all papers, and each subscriber's own, built from the state."""
+"""Feeds: of all papers, of queries and of subscribers, built from the state; and their files."""
 
 import hashlib
 import logging
@@ -25,14 +25,14 @@ _log = logging.getLogger(__name__)
 EVERYTHING = "all"
 _MOST_CACHED = 20_000
 _CachedEntry = tuple[NoticedPaper, FeedEntry]
-"""A notice with its paper as it was then, and the entry made from both."""
+"""A notice with its paper, and the entry made from them."""
 _NO_NEWS = datetime(2026, 1, 1, tzinfo=UTC)
 """`updated` of a feed without entries: a fixed moment, so that its bytes stay the same."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FeedSettings:
-    """Settings of all feeds; `authority` (RFC 4151) begins their ids, `entries` is the most a feed holds."""
+    """Settings of all feeds; their ids begin with `authority` (RFC 4151), `entries` is the most that a feed has."""
 
     title: str
     url: str
@@ -43,7 +43,7 @@ class FeedSettings:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Archive:
-    """The papers of each month of the archive, in the order in which they were first read; and when reading began."""
+    """The papers of each month of the archive, in the order in which they were first read; and when the first one was."""
 
     installed: datetime | None
     months: Mapping[date, Sequence[PaperId]]
@@ -65,7 +65,7 @@ class FeedBuilder:
 
     @property
     def entries(self) -> int:
-        """The most entries that a feed holds."""
+        """The most entries of a feed."""
         return self._site.entries
 
     def everything(self) -> Feed:
@@ -76,7 +76,7 @@ class FeedBuilder:
         return replace(feed, previous=self._archive_url(self._month_before(newest)))
 
     def month(self, month: date) -> Feed | None:
-        """The archive's document of that month (its first day); None where no paper stands in it."""
+        """The archive document of the month that begins on that day; None where it has no papers."""
         ids = self._archive().months.get(month)
         if not ids:
             return None
@@ -91,24 +91,24 @@ class FeedBuilder:
         )
 
     def is_closed(self, month: date, now: datetime) -> bool:
-        """True where the archive's document of that month stays as it is."""
+        """True where the archive document of that month does not change any more."""
         archive = self._archive()
         return archive.installed is not None and is_closed(month, now, archive.installed)
 
     def months(self) -> tuple[date, ...]:
-        """The first days of the months that the archive has, oldest first."""
+        """The first days of the archive's months, oldest first."""
         return tuple(sorted(self._archive().months))
 
     def of_query(
         self, query: str, matches: Iterable[tuple[StoredPaper, tuple[Reason, ...]]], path: str
     ) -> Feed:
-        """The feed of a query: the papers that match it, newest first, with what made them match."""
+        """The feed of a query, from its matches, newest first, with their reasons."""
         entries = tuple(self._entry(stored, why) for stored, why in matches)
         name = f"query/{hashlib.sha256(query.encode()).hexdigest()[:32]}"
         return self._feed(name, f"{self._site.title}: {query}", entries, path)
 
     def of_subscriber(self, subscriber: Subscriber) -> Feed:
-        """A subscriber's own feed: their notices, with the reasons."""
+        """The private feed of a subscriber: their notices, with the reasons."""
         notices = self._papers.noticed(subscriber.id, self._site.entries)
         # The reasons of a `like:` subscription change with every paper: such entries cannot be cached.
         changing = any(subscription.like for subscription in subscriber.subscriptions)
@@ -125,7 +125,7 @@ class FeedBuilder:
         return self.of_subscriber(subscriber) if subscriber and subscriber.has_feed else None
 
     def write_all(self, writer: FeedWriter) -> int:
-        """Write every feed file whose content changed; gives how many."""
+        """Write every feed file whose content changed; gives the number of those."""
         written = int(writer.write(EVERYTHING, self.everything()))
         for subscriber in self._registry.subscribers.values():
             if subscriber.has_feed:
@@ -133,7 +133,7 @@ class FeedBuilder:
         return written
 
     def write_for(self, writer: FeedWriter, name: str) -> bool:
-        """Write one subscriber's feed file; False where nobody of that name has a feed any more."""
+        """Write a subscriber's feed file; False where the subscriber no longer has a feed."""
         subscriber = self._registry.subscriber(name)
         if subscriber is None or not subscriber.has_feed:
             return False
@@ -165,7 +165,7 @@ class FeedBuilder:
         return f"{self._site.url.rstrip('/')}/archive/{month:%Y-%m}.atom" if month else None
 
     def _cached_entry(self, subscriber: Subscriber, notice: NoticedPaper) -> FeedEntry:
-        """The entry from the cache: most entries of a feed stay the same from one writing to the next."""
+        """The entry, from the cache where notice and paper are unchanged, as most are from one writing to the next."""
         matcher = self._registry.matcher
         if matcher is not self._cache_matcher or len(self._cache) > _MOST_CACHED:
             self._cache, self._cache_matcher = {}, matcher
@@ -206,9 +206,7 @@ class FeedBuilder:
 
 
 class FeedFiles:
-    """The feed files of all feeds. Where they cannot be written, that is an incident, and they are tried again with
-    growing pauses; nothing else waits for them.
-    """
+    """The files of all feeds. A failure to write them is an incident, and is retried with growing pauses."""
 
     def __init__(self, feeds: FeedBuilder, writer: FeedWriter, incidents: IncidentLog) -> None:
         self._feeds = feeds
@@ -217,10 +215,10 @@ class FeedFiles:
         self._failing_since: datetime | None = None
         self._again_at: datetime | None = None
         self.error: str | None = None
-        """Why the last writing failed."""
+        """Why the last writing failed; None where it did not."""
 
     def write(self, now: datetime) -> int:
-        """Write every feed file whose content changed; gives how many. Raises StateError."""
+        """Write every feed file whose content changed; gives the number of those. Raises StateError."""
         try:
             written = self._feeds.write_all(self._writer)
         except DeliveryError as error:
@@ -231,7 +229,7 @@ class FeedFiles:
         return written
 
     def retry(self, now: datetime) -> datetime | None:
-        """Write them again where the last writing failed and its pause is over; gives when the next try is due."""
+        """Write the files again where the last writing failed and its pause is over; gives when the next retry is due."""
         if self._again_at is not None and now >= self._again_at:
             self.write(now)
         return self._again_at
@@ -247,9 +245,9 @@ class FeedFiles:
 def remove_orphan_feeds(
     digests: DigestStore, matcher: SubscriptionMatcher, writer: FeedWriter
 ) -> tuple[str, ...]:
-    """Remove the feed files of known subscribers without a feed now; gives their ids.
+    """Remove the feed files of registered subscribers who no longer have a feed; gives their ids.
 
-    Their notices stay: a subscriber who comes back has the same feed as before.
+    Their notices stay, so that a subscriber who comes back has the same feed as before.
     """
     known = digests.registered()
     needed = {

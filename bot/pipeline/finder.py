@@ -1,6 +1,6 @@
 """PaperFinder: stored papers by query, by similarity and by name, and what a query would have brought.
 
-The one way to find papers: the web pages, the read API, the feeds of queries, the chat and the command line ask it.
+The web pages, the read API, the feeds of queries, the chat and the command line all find papers by it.
 """
 
 import datetime as dt
@@ -30,33 +30,34 @@ if TYPE_CHECKING:
 
 DAYS = 30
 FLOOD = 0.5
-"""A query that finds a larger share of all papers brings nearly everything."""
+"""A query that finds a larger share of all papers selects hardly anything."""
 ENOUGH = 20
-"""Of fewer papers nobody can say what is nearly everything."""
+"""With fewer papers no query is called a flood."""
 GAIN = 1.2
-"""A spelling must find so many times as much to be worth a word."""
+"""A spelling is suggested when it finds at least so many times as many papers."""
 EVERYTHING = 100_000
-"""Days that reach back to the first paper."""
+"""More days than any state has."""
 _SPELLINGS = 2
 _SPELLED = 3_000
-"""Papers, the newest of the days, on which spellings are tried; how many those that are told would find is counted on all."""
+"""Number of papers, the newest, on which spellings are tried; those suggested are then counted on all papers."""
 _RELATED = 6
 _INDEXED = 20_000
-"""Papers, the newest, among which related ones are looked for."""
-_TELLING = 5
-"""Words that are shown of those that two papers share."""
+"""Number of papers, the newest, among which related ones are found."""
+_WORDS_SHOWN = 5
+"""Number of shared words that are shown of two related papers."""
 _NAMED_BY = 8
 _NAMED_AT_MOST = 400
-"""Papers that have the name, the newest, among which those are chosen that mean the paper."""
+"""Number of papers with a name, the newest, among which those that mean the paper are chosen."""
 _ANEW = 0.1
-"""Share of papers that came since, from which on the index of related papers is made anew."""
+"""Share of newer papers above which the index of related papers is built anew."""
 _RISERS = 12
 _MONTH = 30
 _BEFORE = 90
+"""Days: rising terms of a month are compared with so many days before it."""
 
 
 class SearchWindow(Protocol):
-    """The papers of some days, by number, newest first; one moment of the state."""
+    """The papers of some days, by number, newest first, in one snapshot of the state."""
 
     version: str
     """Changes whenever papers do."""
@@ -75,15 +76,15 @@ class SearchWindow(Protocol):
         ...
 
     def matching(self, bounds: Bounds, matches: Callable[[Document], bool], *, with_texts: bool) -> list[int]:
-        """The numbers of the papers that match, newest first; asks only of those that the bounds do not decide."""
+        """The numbers of the papers that match, newest first; `matches` is called only for those that the bounds leave open."""
         ...
 
     def candidates(self, need: Need | None, *, without: Container[int] = ()) -> list[int]:
-        """The papers that may have what is needed (None: every paper), by number, newest first."""
+        """The numbers of the papers that meet the need (None: of every paper), newest first."""
         ...
 
     def documents(self, numbers: Iterable[int], *, with_texts: bool) -> Iterator[tuple[int, Document]]:
-        """The papers with these numbers, in that order; without texts as documents of their folded words alone."""
+        """The documents of these papers, in that order; without texts they have only their folded words."""
         ...
 
     def texts(self, numbers: Iterable[int]) -> Iterator[tuple[int, PaperId, Document]]:
@@ -95,20 +96,20 @@ class SearchWindow(Protocol):
         ...
 
     def count(self, need: Need) -> int:
-        """How many papers have what is needed."""
+        """The number of papers that meet the need."""
         ...
 
     def has(self, need: Need) -> bool:
-        """Whether any paper has what is needed, of whichever day."""
+        """Whether any stored paper, of any day, meets the need."""
         ...
 
     def words_from(self, beginning: str) -> list[str]:
-        """The folded words with that beginning, of whichever day."""
+        """The folded words with that beginning, in papers of any day."""
         ...
 
 
 class SearchableText(Protocol):
-    """The stored papers by their words."""
+    """Full-text index of the stored papers."""
 
     def last_days(self, days: int) -> "AbstractContextManager[SearchWindow]":
         """The papers of so many days back from the newest digest."""
@@ -117,7 +118,7 @@ class SearchableText(Protocol):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SearchResult:
-    """How many papers match a query, and some of them, newest first."""
+    """The number of papers that match a query, and some of them, newest first."""
 
     query: Query
     total: int
@@ -126,7 +127,7 @@ class SearchResult:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MatchedText:
-    """A match where only title, date and reasons are wanted: of very many, whole papers take long to read."""
+    """A match without its paper, which is quicker to read where there are very many."""
 
     id: PaperId
     title: str
@@ -137,8 +138,8 @@ class MatchedText:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class QueryPreview:
-    """Outcome of a query on the papers of some days: how many match and on which days, the newest of them, near misses, and
-    spellings that find much more.
+    """Preview of a query on the papers of some days: how many match (`found`), by day (`hits`), the newest matches, near
+    misses, and spellings that find much more.
     """
 
     query: Query
@@ -154,7 +155,7 @@ class QueryPreview:
 
     @property
     def per_day(self) -> float:
-        """Matches a day, over the days asked for as far as the stored papers reach back."""
+        """Matches a day, over those of the days for which papers are stored."""
         if self.newest is None or self.oldest is None:
             return 0.0
         covered = (max(self.newest, self.oldest) - self.oldest).days + 1
@@ -162,7 +163,7 @@ class QueryPreview:
 
     @property
     def verdict(self) -> Literal["dead", "flood", "fine"]:
-        """Whether it finds nothing, or nearly everything."""
+        """`dead` where it finds nothing, `flood` where it finds nearly everything."""
         if not self.found:
             return "dead"
         return "flood" if self.found > FLOOD * self.papers and self.papers >= ENOUGH else "fine"
@@ -170,7 +171,7 @@ class QueryPreview:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Misspelling:
-    """A folded word of a query's term that no paper has, and one like it that `count` papers have."""
+    """A folded word of a query's term that no paper has, and the similar one that was probably `meant`, which `count` have."""
 
     term: str
     word: str
@@ -191,9 +192,9 @@ class Trends:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Relations:
-    """Papers around a paper: those that are most like it, nearest first, and later ones that name it, newest first.
+    """Papers around a paper: the most similar ones, nearest first, and later ones that name it, newest first.
 
-    `short_name` is the name by which they do; empty where it has none.
+    `short_name` is the name by which they do so; empty where the paper has none.
     """
 
     related: tuple[Paper, ...] = ()
@@ -214,7 +215,7 @@ class PaperFinder:
         self._indexing = Lock()
 
     def search(self, query: Query, *, start: int = 0, limit: int = 5) -> SearchResult:
-        """How many of all papers match, and those from number `start` on."""
+        """The number of matches among all papers, and `limit` of them from number `start` on."""
         previewer = Previewer(query)
         with self._full_text.last_days(EVERYTHING) as window:
             numbers = _matching(previewer, window)
@@ -224,7 +225,7 @@ class PaperFinder:
     def preview(
         self, query: Query, *, days: int = DAYS, limit: int = 3, spellings: bool = True
     ) -> QueryPreview:
-        """The outcome of the query on these days, with `limit` of the matches."""
+        """The preview of the query on the last `days`, with `limit` of the matches."""
         previewer = Previewer(query)
         with self._full_text.last_days(days) as window:
             numbers = _matching(previewer, window)
@@ -237,7 +238,7 @@ class PaperFinder:
 
     @contextmanager
     def every_match(self, query: Query, *, days: int) -> Iterator[tuple[QueryPreview, Iterator[MatchedText]]]:
-        """The outcome of the query on these days, and every match in short, newest first, read as it is asked for."""
+        """The preview of the query on these days, and an iterator over all matches, newest first."""
         previewer = Previewer(query)
         with self._full_text.last_days(days) as window:
             numbers = _matching(previewer, window)
@@ -247,7 +248,7 @@ class PaperFinder:
             )
 
     def misspellings(self, query: Query, *, days: int) -> Iterator[Misspelling]:
-        """The words of the query that no paper has, each with the word like it that papers of these days have."""
+        """The words of the query that no paper has, each with a similar word that papers of these days have."""
         with self._full_text.last_days(days) as window:
             for atom in atoms(query.root):
                 for word in words_of(atom):
@@ -260,7 +261,7 @@ class PaperFinder:
                             break
 
     def trends(self, queries: Sequence[Query], *, weeks: int) -> Trends:
-        """Papers of at most that many weeks for these queries, and what rises."""
+        """The trends of these queries, over at most so many weeks."""
         with self._full_text.last_days(weeks * 7) as window:
             newest = window.newest
             if newest is None:
@@ -276,7 +277,7 @@ class PaperFinder:
             return Trends(weeks=mondays, counts=tuple(counts), risers=_risers(window, newest))
 
     def newest(self, *, start: int = 0, limit: int = 5) -> tuple[Paper, ...]:
-        """The newest papers of all, from number `start` on."""
+        """The newest papers, from number `start` on."""
         return tuple(stored.paper for stored in self._papers.newest(limit, start))
 
     def paper(self, paper_id: PaperId) -> Paper | None:
@@ -285,7 +286,7 @@ class PaperFinder:
         return stored.paper if stored else None
 
     def like(self, paper: Paper, limit: int = 5) -> tuple[tuple[Paper, Reason], ...]:
-        """The stored papers most like this one, the nearest first, with the words that they share."""
+        """The stored papers most similar to this one, nearest first, with the words that they share."""
         with self._full_text.last_days(EVERYTHING) as window:
             near, index = self._near(paper, window, limit)
             liked = document_of(paper)
@@ -294,7 +295,7 @@ class PaperFinder:
             )
 
     def relations(self, paper: Paper) -> Relations:
-        """The papers around this one; one that names it is not named again among those that are like it."""
+        """The papers around this one, each once: one that names it is left out of the similar ones."""
         with self._full_text.last_days(EVERYTHING) as window:
             name, later = _building_on(paper, window)
             near, _ = self._near(paper, window, _RELATED)
@@ -303,7 +304,7 @@ class PaperFinder:
         return Relations(related=related, builds_on=later, short_name=name)
 
     def warm_up(self, *, fewest: int = 0) -> None:
-        """Make the index of related papers, so that nobody waits for it; not of fewer papers than `fewest`."""
+        """Build the index of related papers now, so that no request waits for it, if there are at least `fewest` papers."""
         with self._full_text.last_days(EVERYTHING) as window, self._indexing:
             if len(window) >= fewest:
                 self._current_index(window)
@@ -318,7 +319,7 @@ class PaperFinder:
         return near[:limit], index
 
     def _current_index(self, window: SearchWindow) -> "RelatedIndex":
-        """The index with the papers that came since; made anew where those are many."""
+        """The index, with newer papers added, or built anew where those are many."""
         if self._related is not None and self._indexed == window.version:
             return self._related
         missing = [number for number in window.candidates(None) if number > self._highest]
@@ -334,7 +335,7 @@ class PaperFinder:
         return self._related
 
     def _better(self, query: Query, window: SearchWindow, days: int, found: int) -> tuple[Spelling, ...]:
-        """The spellings that find much more, most first."""
+        """The spellings that find much more, the most first."""
         key = window.version, days
         if self._speller is None or self._speller[0] != key:
             newest = window.documents(window.candidates(None)[:_SPELLED], with_texts=True)
@@ -364,7 +365,7 @@ def _matched_texts(
 
 
 def _outcome(previewer: Previewer, window: SearchWindow, days: int, numbers: Sequence[int]) -> QueryPreview:
-    """The outcome of a query that these papers match, without any of them."""
+    """The preview of a query that these papers match, without matches and spellings."""
     return QueryPreview(
         query=previewer.query,
         days=days,
@@ -387,8 +388,8 @@ def _near_misses(previewer: Previewer, window: SearchWindow, numbers: Container[
 
 
 def _shared(liked: Paper, words: Sequence[str], paper: Document) -> Reason:
-    """The similarity as a reason that a card can show."""
-    written = written_words(liked.title, words[:_TELLING], paper)
+    """The shared words as a reason that a card can show."""
+    written = written_words(liked.title, words[:_WORDS_SHOWN], paper)
     why = tuple(Why(term=term, field=field, text=text) for term, field, text in written)
     return Reason(subscription=written[0][0] if written else "like", why=why)
 
@@ -413,6 +414,6 @@ def _risers(window: SearchWindow, newest: dt.date) -> tuple[RisingTerm, ...]:
         day = window.day(number)
         if day is not None and day > earlier:
             (now if day > month else before).append(document)
-    return (
-        tuple(rising_terms(now, before, _RISERS)) if before else ()
-    )  # of a first month everything would rise
+    if not before:  # in a first month everything would rise
+        return ()
+    return tuple(rising_terms(now, before, _RISERS))

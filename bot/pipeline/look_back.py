@@ -1,4 +1,4 @@
-"""Look backs: once a week, on wish, what rose in somebody's subscriptions, what names a paper that they saved, and how quizzes went."""
+"""Look backs: a weekly message, for those who want it, on rising terms, papers that build on saved ones, and quiz scores."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ _TITLE = 120
 
 
 class LookBacks:
-    """Plans the look back of everybody who asked for one, on Monday at nine by their clock."""
+    """Plans the look backs of those who want them, on Mondays at nine by each subscriber's clock."""
 
     def __init__(
         self,
@@ -49,7 +49,7 @@ class LookBacks:
         self._stats = stats
 
     def plan_due(self, now: datetime) -> int:
-        """Plan the look backs that are due; how many rows that made. Idempotent: one a week and target."""
+        """Plan the look backs that are due; gives the number of new rows. Idempotent: one a week and target."""
         _, choices = self._store.all_choices()
         asking = (self._registry.subscriber(name) for name, chosen in choices.items() if chosen.weekly)
         planned = [row for subscriber in filter(None, asking) for row in self._due(subscriber, now)]
@@ -74,7 +74,7 @@ class LookBacks:
         return [alarm_to(subscriber, channel.target, text, part=part, earliest=earliest, now=now)]
 
     def _text(self, subscriber: Subscriber, channel: Channel, monday: date) -> AlarmText | None:
-        """The look back at the week before that Monday; None where nothing came and nothing was answered in it."""
+        """The look back at the week before that Monday; None for a week without papers and answers."""
         noticed = self._papers.noticed(subscriber.id, _NOTICES)
         week = [notice for notice in noticed if monday - _WEEK <= _day(notice) < monday]
         before = [notice for notice in noticed if monday - _WEEK - _BEFORE <= _day(notice) < monday - _WEEK]
@@ -102,7 +102,7 @@ class LookBacks:
         return AlarmText(subject=subject, body="\n\n".join(filter(None, paragraphs)))
 
     def _quizzes(self, subscriber: Subscriber, channel: Channel, monday: date, words: Wording) -> str:
-        """The score of that week's first answers, the weak topics, and how to practise the weakest; empty without answers."""
+        """The score of that week's first answers, the weak topics, and the command to practise the weakest; empty without answers."""
         if not channel.capabilities.polls:
             return ""
         zone = subscriber.timezone

@@ -1,7 +1,7 @@
-"""Onboarding: new subscribers and new subscriptions get the newest matches of what is stored already, once.
+"""Onboarding: new subscribers and new subscriptions get the newest matches among the stored papers, once.
 
-It comes before a look at the folders, so that what the look brings is news to everybody who is in the configuration.
-Which subscriptions of a subscriber were onboarded is kept as *marks*: a hash of each subscription's name and wording.
+It precedes a look at the folders, so that what the look brings is news to everybody who is configured. Which
+subscriptions of a subscriber were onboarded is stored as *marks*: a hash of each subscription's name and text.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,11 +16,11 @@ from bot.domain.subscriptions import Subscriber, Subscription
 from bot.pipeline.ports.papers import DigestStore, IngestTransaction
 
 _AT_A_TIME = 200
-"""Papers that are matched together."""
+"""Number of papers that are matched together."""
 
 
 def register(digests: DigestStore, matcher: SubscriptionMatcher, first_run: int | None, now: datetime) -> int:
-    """Make new subscribers known, each with `first_run` matches of the backlog to come (None: all); count them."""
+    """Register new subscribers, who are each to get `first_run` matches of the backlog (None: all); gives their number."""
     if not digests.unregistered(matcher.subscribers.keys()):
         return 0
     with digests.transaction() as tx:
@@ -30,10 +30,10 @@ def register(digests: DigestStore, matcher: SubscriptionMatcher, first_run: int 
 
 
 def onboard(digests: DigestStore, matcher: SubscriptionMatcher, now: datetime) -> int | None:
-    """Notice the whole backlog for new subscribers, plan their newest matches, and count the planned deliveries.
+    """Notice all stored matches for new subscribers and plan the newest of them; gives the number of planned deliveries.
 
-    One transaction: afterwards they are new no longer. None, with nothing done, while a planning run is open: what it
-    plans came before.
+    One transaction, after which the subscribers are onboarded. None, with nothing done, while a planning run is open, as
+    its papers came earlier.
     """
     if matcher.subscribers.keys().isdisjoint(digests.backlog()):
         return 0
@@ -51,8 +51,8 @@ def onboard(digests: DigestStore, matcher: SubscriptionMatcher, now: datetime) -
 def onboard_subscriptions(
     digests: DigestStore, matcher: SubscriptionMatcher, first_run: int | None, now: datetime
 ) -> int | None:
-    """Notice for new subscriptions of known subscribers all that is stored, plan the newest `first_run` matches that
-    each of these subscribers was not told of (None: all), and count those.
+    """Notice all stored matches of the new subscriptions of known subscribers, and plan the newest `first_run` (None: all)
+    of those that each subscriber was not alerted to before; gives the number of planned deliveries.
 
     One transaction. None, with nothing done, while a planning run is open.
     """
@@ -76,10 +76,9 @@ def onboard_subscriptions(
 
 
 def notice_alike(digests: DigestStore, matcher: SubscriptionMatcher, now: datetime) -> bool:
-    """Notice, and send to nobody, what is stored and like the papers that people like.
+    """Notice the stored matches of `like:` subscriptions after an import, sending nothing.
 
-    After an import, similar papers can only be found when all of it is stored. False, with nothing done, while a
-    planning run is open.
+    They can be found only when all imported papers are stored. False, with nothing done, while a planning run is open.
     """
     alike = matcher.only_like_subscriptions()
     if not alike.subscribers:
@@ -108,7 +107,7 @@ def _added(subscriber: Subscriber, known: str) -> tuple[Subscription, ...]:
 
 
 def _resubscribed(known: Mapping[str, str], matcher: SubscriptionMatcher) -> dict[str, str]:
-    """The marks of those known subscribers whose subscriptions are others than before."""
+    """The marks of those `known` subscribers whose subscriptions have changed."""
     marks = {name: _marks(subscriber) for name, subscriber in matcher.subscribers.items() if name in known}
     return {name: own for name, own in marks.items() if own != known[name]}
 
@@ -120,18 +119,19 @@ def _plan_stored(
     now: datetime,
     rule: Rule,
 ) -> int:
+    """Plan all stored papers for these subscribers, _AT_A_TIME at a time; gives the number of deliveries."""
     planned = 0
     shares = dict(shares)
-    together: list[Change] = []
+    batch: list[Change] = []
     for paper in tx.every_paper():
-        together.append(Change(paper=paper))
-        if len(together) == _AT_A_TIME:
-            planned += _plan_some(tx, newcomers, shares, together, now, rule)
-            together = []
-    return planned + _plan_some(tx, newcomers, shares, together, now, rule)
+        batch.append(Change(paper=paper))
+        if len(batch) == _AT_A_TIME:
+            planned += _plan_batch(tx, newcomers, shares, batch, now, rule)
+            batch = []
+    return planned + _plan_batch(tx, newcomers, shares, batch, now, rule)
 
 
-def _plan_some(
+def _plan_batch(
     tx: IngestTransaction,
     newcomers: SubscriptionMatcher,
     shares: dict[str, int | None],
@@ -143,10 +143,10 @@ def _plan_some(
         return 0
     papers = {change.paper.id for change in changes}
     matches = newcomers.matches([change.paper for change in changes])
-    # Others may have noticed papers for them before: an import, or their older subscriptions.
+    # An import or older subscriptions may have noticed papers for them before.
     noticed = tx.noticed(papers, newcomers.subscribers)
-    told_before = rule == "new subscription"
-    planned = tx.planned(alert_keys(matches, newcomers.subscribers, papers)) if told_before else {}
+    has_alerts = rule == "new subscription"
+    planned = tx.planned(alert_keys(matches, newcomers.subscribers, papers)) if has_alerts else {}
     result = plan(
         changes, matches, newcomers.subscribers, noticed=noticed, planned=planned, now=now, backlog=shares
     )

@@ -41,12 +41,12 @@ from bot.pipeline.subscribers import SubscriberRegistry
 LANGUAGES = ("en", "zh")
 _LANGUAGE_NAMES = {"english": "en", "英文": "en", "英语": "en", "chinese": "zh", "中文": "zh", "汉语": "zh"}
 _NO_PLACES = frozenset({"Factory", "localtime"})
-"""Files among the time zones that say nothing of where somebody is."""
+"""Names among the time zones that are no places."""
 _ZONES_ALIKE = 0.8
 LONGEST_SNOOZE = timedelta(days=366)
 _ID_BYTES = 9
 READER = "reader-"
-"""How the ids of those begin who made a private feed on the web."""
+"""Prefix of the ids of subscribers who made a private feed on the web."""
 MOST_READERS = 1_000
 
 log = logging.getLogger(__name__)
@@ -68,7 +68,7 @@ Refusal = Literal[
 
 
 class ChoiceRefused(UsageError):
-    """Something that a person may not, or cannot, set; `why` names the rule and `values` what it is about."""
+    """A choice that a person may not, or cannot, make; `why` and `values` tell it in any language."""
 
     def __init__(self, why: Refusal, text: str, **values: str | int) -> None:
         super().__init__(text)
@@ -78,7 +78,7 @@ class ChoiceRefused(UsageError):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AddedSubscription:
-    """A subscription that was made. `is_new` is false for one that was there; `wins` where the configuration has one of that name."""
+    """Result of making a subscription: its name, whether it `is_new`, and whether a configured one of that name `wins`."""
 
     name: str
     is_new: bool = True
@@ -87,21 +87,21 @@ class AddedSubscription:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ListedSubscription:
-    """A subscription as the person sees it, with what may be done with it."""
+    """A subscription as it is listed to the person."""
 
     name: str
     text: str
     only: frozenset[str] = frozenset()
     chosen: bool = False
-    """Made by the person, who may change and remove it; others can only be paused."""
+    """Made by the person, who can change and remove it; others can only be paused."""
     paused: bool = False
     wins: bool = False
-    """The person made one of the same name, which the configuration's replaces."""
+    """Configured, and replaces one that the person made under the same name."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Deletion:
-    """Rows that were removed and that remain, counted by what they are; `configured` where the configuration still names the person."""
+    """Result of deleting a person: rows removed and remaining, by table; `configured` where the configuration still has them."""
 
     removed: Mapping[str, int]
     remains: Mapping[str, int] = field(default_factory=dict)
@@ -109,26 +109,24 @@ class Deletion:
 
 
 _RECENT = 300
-"""Papers, the newest that somebody got, on which an exclusion is weighed."""
+"""Number of noticed papers, the newest, on which the effect of an exclusion is counted."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Objection:
-    """Objection to papers like one: `subscriptions` brought it, and any of `words`, excluded, would have kept
-    it away (none where all of those are paused). `papers` is on how many of their last papers the words were weighed.
+    """Objection to papers like one: the `subscriptions` that brought it, and `words` any of which, excluded, would have kept
+    it away. There are no words where all of these subscriptions are paused.
     """
 
     paper: Paper
     subscriptions: tuple[str, ...]
     words: tuple[Exclusion, ...]
     papers: int
+    """Number of noticed papers on which the words were counted."""
 
 
 class Preferences:
-    """Preferences of all subscribers: changes are stored, shown at once, and told to `on_change`.
-
-    Every change can be repeated without harm.
-    """
+    """Preferences of all subscribers: changes are stored, show at once, and call `on_change`. All are idempotent."""
 
     def __init__(
         self,
@@ -146,15 +144,15 @@ class Preferences:
         self._on_change: Callable[[], object] = lambda: None
 
     def on_change(self, call: Callable[[], object]) -> None:
-        """Call this, from any thread, after each change."""
+        """Have this called, from any thread, after each change."""
         self._on_change = call
 
     # --- who it is
 
     def subscriber_at(self, addresses: Sequence[str]) -> str:
-        """The id of the subscriber whose chat this is; where nobody is subscribed, the id that the chat would get.
+        """The id of the subscriber whose chat this is, else the id that the chat would get.
 
-        `addresses` name the chat, the most exact first, as `Channel.address` may.
+        `addresses` are those that the chat may have as a `Channel.address`, the most exact first.
         """
         at_chat = self._registry.at_chat(addresses, self._deliveries)
         owner = next((subscriber.id for subscriber, _ in at_chat), None)
@@ -165,7 +163,7 @@ class Preferences:
         return next((subscriber.id for subscriber, _ in whole if subscriber.chosen), f"chat{chat}")
 
     def owner(self, name: str) -> str:
-        """The owner of a subscriber's saved papers: the target of the private chat, else the subscriber."""
+        """The owner of a subscriber's saved papers: the target of their private chat, else their id."""
         subscriber = self._registry.subscriber(name)
         for channel in subscriber.channels if subscriber else ():
             if channel.kind == "telegram" and is_private(channel.address):
@@ -177,7 +175,7 @@ class Preferences:
         return self._store.choices(name)
 
     def subscriber(self, name: str) -> Subscriber | None:
-        """The subscriber as it is now, with everything that was set."""
+        """The subscriber as it is now, with all choices applied."""
         return self._registry.subscriber(name)
 
     def subscriber_with(self, target: str) -> str | None:
@@ -197,11 +195,11 @@ class Preferences:
         return name in self._registry.configured
 
     def admission(self, name: str) -> Admission:
-        """Whether an operator lets the subscriber in; whom the configuration names is in."""
+        """Whether an operator let the subscriber in; configured ones are always allowed."""
         return "allowed" if self.is_configured(name) else self._store.choices(name).admission
 
     def admit(self, name: str, admission: Admission, now: datetime) -> bool:
-        """Write down what became of a request; False where that is known already."""
+        """Store an admission; False where it was the same already."""
         before = self._store.choices(name).admission
         self._change(name, lambda choices: replace(choices, admission=admission), now)
         return before != admission
@@ -247,7 +245,7 @@ class Preferences:
         only: Sequence[str] = (),
         called: str = "",
     ) -> AddedSubscription:
-        """Subscribe to a query; `channel` is opened for somebody who has none at that address.
+        """Subscribe to a query; `channel` is opened unless the subscriber has one at that address.
 
         Raises QuerySyntaxError, and ChoiceRefused where there are too many.
         """
@@ -256,9 +254,9 @@ class Preferences:
         return self._add(name, wish, channel, now)
 
     def add_reader(self, query: str, now: datetime, *, language: str = "en") -> str:
-        """Subscribe somebody new who gets a private feed of the query, in that language, and nothing else; gives their id.
+        """Make a new subscriber who gets a private feed of the query, in that language, and nothing else; gives their id.
 
-        Raises QuerySyntaxError, and ChoiceRefused where there are too many such readers.
+        Raises QuerySyntaxError, and ChoiceRefused where there are too many of them.
         """
         if sum(name.startswith(READER) for name in self._registry.subscribers) >= MOST_READERS:
             raise ChoiceRefused("too many", f"there are {MOST_READERS} readers already", most=MOST_READERS)
@@ -330,7 +328,7 @@ class Preferences:
         return after.channels != before
 
     def remove(self, name: str, subscription: str, now: datetime) -> bool:
-        """End a subscription that the person made; False where there is none of that name."""
+        """Remove a subscription that the person made; False where there is none of that name. Raises ChoiceRefused."""
         known = self._store.choices(name).subscription(subscription)
         if known is None:
             self._refuse_configured(name, subscription)
@@ -349,7 +347,7 @@ class Preferences:
         return True
 
     def pause(self, name: str, subscription: str, now: datetime, *, paused: bool = True) -> bool:
-        """Let a subscription find nothing, or find again; False where it is so already. Raises ChoiceRefused."""
+        """Pause a subscription, or resume it; False where nothing changes. Raises ChoiceRefused."""
         known = next((listed for listed in self.listed(name) if same_name(listed.name, subscription)), None)
         if known is None:
             raise _unknown(subscription)
@@ -362,7 +360,7 @@ class Preferences:
         return known.paused != paused
 
     def rename(self, name: str, subscription: str, called: str, now: datetime) -> str:
-        """Give a subscription another name; gives it as it is then. Raises ChoiceRefused."""
+        """Rename a subscription to `called`; gives the name that it has then. Raises ChoiceRefused."""
         new = _name(called)
         listed = self.listed(name)
         if not same_name(new, subscription) and any(same_name(other.name, new) for other in listed):
@@ -371,7 +369,7 @@ class Preferences:
         return new
 
     def edit(self, name: str, subscription: str, query: str, now: datetime) -> str:
-        """Give a subscription another query; gives its name, which follows where it was the query itself.
+        """Replace the query of a subscription; gives its name, which changes too where it was the query itself.
 
         Raises QuerySyntaxError, and ChoiceRefused.
         """
@@ -385,7 +383,7 @@ class Preferences:
         return called
 
     def route(self, name: str, subscription: str, channel: ChosenChannel | None, now: datetime) -> None:
-        """Limit a subscription to one target, which is opened where needed; None: all channels. Raises ChoiceRefused."""
+        """Limit a subscription to one channel, which is opened where needed; None: to none. Raises ChoiceRefused."""
         only = () if channel is None else (channel.target,)
         self._edit(name, subscription, now, lambda each: replace(each, only=only), channel)
 
@@ -414,7 +412,7 @@ class Preferences:
         self._change(name, change, now)
 
     def exclude(self, name: str, query: str, now: datetime) -> bool:
-        """Take what a query matches from every query of the subscriber; False where it was so already.
+        """Exclude what a query matches from all subscriptions of the subscriber; False where it was excluded already.
 
         Raises QuerySyntaxError, and ChoiceRefused where there are too many.
         """
@@ -435,7 +433,7 @@ class Preferences:
         return True
 
     def include(self, name: str, query: str, now: datetime) -> bool:
-        """Take an exclusion back; False where the person made none."""
+        """Remove an exclusion; False where the person made none of that text."""
         text = " ".join(query.split())
         known = text in self._store.choices(name).exclude
         self._change(
@@ -448,7 +446,7 @@ class Preferences:
         return known
 
     def objection(self, name: str, paper: PaperId) -> Objection | None:
-        """The subscriber's objection to papers like this one; None where no subscription that they have brought it."""
+        """The subscriber's objection to papers like this one; None where none of their subscriptions brought it."""
         subscriber = self._registry.subscriber(name)
         notice = self._papers.with_notices(name, [paper]).get(paper)
         if subscriber is None or notice is None:
@@ -479,7 +477,7 @@ class Preferences:
     # --- settings
 
     def set_timezone(self, name: str, zone: str, now: datetime) -> str:
-        """Set the IANA time zone, in any case; gives its name. Raises ChoiceRefused with the nearest one."""
+        """Set the IANA time zone, whose name may be in any case; gives its name. Raises ChoiceRefused, with the most similar one."""
         self._refuse_fixed(name, "timezone")
         known = {zone_id.casefold(): zone_id for zone_id in available_timezones() - _NO_PLACES}
         wanted = "_".join(zone.split())
@@ -536,11 +534,11 @@ class Preferences:
         self._set(name, now, quizzes=quizzes)
 
     def set_weekly(self, name: str, now: datetime, *, weekly: bool) -> None:
-        """Wish for a weekly look back, or for none."""
+        """Turn the weekly look back on or off."""
         self._set(name, now, weekly=weekly)
 
     def snooze(self, name: str, until: datetime | None, now: datetime) -> None:
-        """Send nothing new before then; None: go on now. Raises ChoiceRefused."""
+        """Send nothing new before `until`; None ends a snooze. Raises ChoiceRefused."""
         if until is not None and not now < until <= now + LONGEST_SNOOZE:
             raise ChoiceRefused("snooze", f"a snooze ends within {LONGEST_SNOOZE.days} days")
         self._set(name, now, snoozed_until=until)
@@ -558,7 +556,7 @@ class Preferences:
         return self._store.save_paper(owner, paper, now)
 
     def unsave(self, owner: str, paper: PaperId) -> bool:
-        """Take a paper from the saved ones; False where it was not."""
+        """Remove a paper from the saved ones; False where it was not among them."""
         return self._store.unsave_paper(owner, paper)
 
     def saved(self, owner: str) -> tuple[Paper, ...]:
@@ -570,27 +568,27 @@ class Preferences:
     # --- proposals
 
     def propose(self, kind: str, address: str, now: datetime, **values: str) -> str:
-        """Keep an offer for a button of the chat `address`; gives its id."""
+        """Store a proposal for a button in the chat `address`; gives its id."""
         proposal = Proposal(id=self._new_id(), kind=kind, address=address, values=values)
         self._store.propose(proposal, now)
         return proposal.id
 
     def proposal(self, proposal_id: str, address: str) -> Proposal | None:
-        """The offer that was made to this chat; None for any other."""
+        """The proposal with this id, if it was made in this chat; else None."""
         proposal = self._store.proposal(proposal_id)
         return proposal if proposal is not None and proposal.address == address else None
 
     def await_answer(
         self, address: str, person: int | None, until: datetime, now: datetime, **values: str
     ) -> None:
-        """Take the person's next text in this chat for an answer, until then; a question before it is forgotten."""
+        """Treat the person's next text in this chat, until `until`, as an answer; replaces an earlier question."""
         awaited = {**values, "until": until.isoformat()}
         self._store.propose(
             Proposal(id=_answer_id(address, person), kind="answer", address=address, values=awaited), now
         )
 
     def take_answer(self, address: str, person: int | None, now: datetime) -> Mapping[str, str] | None:
-        """The values of the question that waits for the person's answer, once; None where none does."""
+        """The values of the question that waits for the person's answer, which then no longer waits; None where there is none."""
         question = self._store.withdraw(_answer_id(address, person))
         if question is None or datetime.fromisoformat(question.values["until"]) < now:
             return None
@@ -599,20 +597,20 @@ class Preferences:
     # --- everything
 
     def export(self, name: str) -> str:
-        """The subscriber as YAML that can be put into the configuration; paused subscriptions are left out."""
+        """The subscriber as YAML for the configuration, without paused subscriptions."""
         subscriber = self._registry.subscriber(name)
         return subscriptions_yaml((subscriber,) if subscriber else ())
 
     def stop(self, name: str, now: datetime) -> int:
-        """End everything that the person made: subscriptions, settings and channels; how many subscriptions those were."""
+        """Remove all subscriptions, settings and channels that the person made; gives the number of subscriptions."""
         before = self._store.choices(name)
         self._change(name, lambda choices: Choices(admission=choices.admission), now)
         return len(before.subscriptions)
 
     def delete(self, name: str, person: int | None, now: datetime) -> Deletion:
-        """Remove everything about a person for good, and count what was removed and what remains.
+        """Delete everything about a person for good.
 
-        Of somebody whom the configuration names only what they did and set goes; who is not in it leaves no trace.
+        Of a configured subscriber only what they did and set is deleted; of any other nothing remains.
         """
         configured = self.is_configured(name)
         removed = self._store.forget(name, person, now, whole=not configured)
@@ -680,7 +678,7 @@ def _name(text: str) -> str:
 
 
 def _free_name(wanted: str, choices: Choices) -> str:
-    """The name, or with a number where another subscription has it."""
+    """The name, with a number where another subscription has it."""
     name, number = wanted, 2
     while choices.subscription(name) is not None:
         name, number = f"{cut(wanted, LONGEST_NAME - 4)} {number}", number + 1

@@ -1,4 +1,4 @@
-"""Quizzes: which question comes next and which come back (QuizScheduler), what the answers amount to (QuizStats)."""
+"""Quizzes: plans the next and the repeated questions (QuizScheduler), and computes scores (QuizStats)."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -42,7 +42,7 @@ NextQuestion = Literal["due", "new", "any", "none", "unsubscribed", "stopped"]
 
 
 class QuizScheduler:
-    """Quiz scheduler: plans questions as deliveries, each question once a target."""
+    """Quiz scheduler: plans questions as deliveries."""
 
     def __init__(
         self,
@@ -62,9 +62,9 @@ class QuizScheduler:
     def next_question(
         self, addresses: Sequence[str], person: int | None, now: datetime, *, topic: str = ""
     ) -> NextQuestion:
-        """Plan one question for the chat now: one that is due, else one of a matched paper, else any.
+        """Plan one question for the chat now: one that is due, else one on a matched paper, else any.
 
-        With a `topic` only one on a paper that the subscription of this name brought.
+        With a `topic`, only one on a paper that the subscription of this name brought.
         """
         subscribed = next(self._registry.at_chat(addresses, self._deliveries), None)
         if subscribed is None:
@@ -90,7 +90,7 @@ class QuizScheduler:
         return "none"
 
     def question_on(self, addresses: Sequence[str], paper: Paper, now: datetime) -> NextQuestion:
-        """Plan the next question on this paper that was never asked here; `none` where all were."""
+        """Plan the paper's next question that was never asked in the chat; `none` where all were."""
         subscribed = next(self._registry.at_chat(addresses, self._deliveries), None)
         if subscribed is None:
             return "unsubscribed"
@@ -103,7 +103,7 @@ class QuizScheduler:
     def plan_due(self, now: datetime) -> int:
         """Plan the questions that come back today, at most `per_day` a day and person; gives the number of new rows.
 
-        Idempotent: a repeat is named by how often the question was answered before.
+        Idempotent, as the key of a repeated question has the number of earlier answers.
         """
         planned = 0
         with self._store.transaction() as tx:
@@ -144,7 +144,7 @@ class QuizScheduler:
         now: datetime,
         among: frozenset[PaperId] | None,
     ) -> bool:
-        """Plan a question that is due, on one of these papers where some are given."""
+        """Plan a question that is due, with `among` only on one of these papers; False where there is none."""
         due = [
             card
             for card in due_cards(tx, person, now, subscriber.timezone)
@@ -168,9 +168,9 @@ class QuizScheduler:
         *,
         beyond_one: bool = False,
     ) -> bool:
-        """Plan the first question of these papers that was never asked here; False where there is none.
+        """Plan the first question on these papers that was never asked in the chat; False where there is none.
 
-        `beyond_one`: also of a paper whose one question, where a channel takes one a paper, was sent.
+        `beyond_one`: also on a paper of which the channel, which takes one question a paper, got its one question.
         """
         candidates = [
             candidate for paper in papers for candidate in self._candidates(paper, subscriber, channel)
@@ -199,7 +199,7 @@ class QuizScheduler:
                 yield _Candidate(paper=paper.id, part=question.part)
 
     def _learners(self) -> Iterator[tuple[Subscriber, Channel, int]]:
-        """Subscribers with a private chat that takes quizzes, each chat once, with the person's id."""
+        """(subscriber, channel, person) of each private chat that takes quizzes, each chat once."""
         chats: set[str] = set()
         for subscriber in self._registry.subscribers.values():
             for channel in subscriber.channels:
@@ -219,7 +219,7 @@ class _Candidate:
     part: str
 
     def keys(self, channel: Channel) -> tuple[str, str, str]:
-        """Keys of the deliveries that may rule it out: the paper's alert, its one question, and itself."""
+        """Keys of deliveries that may rule the question out: the paper's alert, its one question, and this question."""
         return (
             delivery_key(channel.target, "alert", self.paper),
             delivery_key(channel.target, "quiz", self.paper, ONE_QUESTION),
@@ -266,7 +266,7 @@ def _quiz(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ScoreSheet:
-    """One person's score, by topic; `due` questions wait to come back today."""
+    """A score, in all and by topic; `due` is the number of questions that come back today."""
 
     score: Score
     topics: tuple[TopicScore, ...] = ()
@@ -275,7 +275,7 @@ class ScoreSheet:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Board:
-    """A chat's leaderboard; `strangers` only answered copies that were forwarded, `hidden` do not want to be named."""
+    """A chat's leaderboard; `strangers` is the number of voters who are not members, `hidden` of those not to be named."""
 
     standings: tuple[Standing, ...]
     names: Mapping[int, str]
@@ -284,7 +284,9 @@ class Board:
 
 
 class QuizStats:
-    """Scores and leaderboards from the stored votes. `addresses` name a chat as the configuration may, the most exact first."""
+    """Scores and leaderboards from the stored votes. `addresses` are those that a chat may have in the configuration, the most
+    exact first.
+    """
 
     def __init__(self, store: QuizStore, deliveries: DeliveryStore, registry: SubscriberRegistry) -> None:
         self._store = store
@@ -292,7 +294,7 @@ class QuizStats:
         self._registry = registry
 
     def score(self, addresses: Sequence[str], person: int, now: datetime) -> ScoreSheet:
-        """The person's score in this chat; in the person's own chat the score in all chats."""
+        """The person's score in this chat; in their private chat the score in all chats."""
         chats = self._store.chats_at(addresses)
         cast = self._store.votes_by(person)
         in_private = is_private(chats[0])
@@ -310,7 +312,7 @@ class QuizStats:
         )
 
     def between(self, address: str, since: datetime, until: datetime, zone: ZoneInfo) -> ScoreSheet:
-        """The score of a chat's members together, by the questions that they first answered in that span of time."""
+        """The score of a chat's members together, from the first answers that they gave in that span of time."""
         chats = self._store.chats_at([address])
         if is_private(chats[0]):
             person = int(chats[0])
@@ -344,12 +346,12 @@ class QuizStats:
         return totals(self._store.polls_in(self._store.chats_at(addresses)))
 
     def hide(self, addresses: Sequence[str], person: int, *, hidden: bool) -> None:
-        """Leave the person off this chat's leaderboard, or name them again."""
+        """Hide the person on this chat's leaderboard, or show them again."""
         for chat in self._store.chats_at(addresses):
             self._store.hide(chat, person, hidden=hidden)
 
     def add_member(self, addresses: Sequence[str], person: int) -> None:
-        """Write down that the person, who spoke in this group, is a member of it."""
+        """Store that the person, who wrote in this group, is a member of it."""
         known = self._store.chats_with(person)
         for chat in self._store.chats_at(addresses):
             if not is_private(chat) and chat not in known:
@@ -358,7 +360,7 @@ class QuizStats:
     def _answers(
         self, cast: Iterable[tuple[AskedPoll, CastVote]], members: Mapping[str, Iterable[int]]
     ) -> list[QuizAnswer]:
-        """The answers of voters who are members of the chat where they were asked."""
+        """The answers of voters who are members of the poll's chat."""
         answers = (answer_of(poll, vote) for poll, vote in cast if is_member(poll.chat, vote.person, members))
         return [answer for answer in answers if answer is not None]
 

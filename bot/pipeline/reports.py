@@ -1,4 +1,4 @@
-"""Delivery reports: suspend the addresses that are gone, and those whose owners complain."""
+"""Delivery reports: suspends addresses that do not exist, that are unreachable for days, or whose owners complain."""
 
 import logging
 from datetime import datetime
@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 
 
 class ReportReader:
-    """Reads the box of reports. A report counts for the target whose token it brings, and for nobody without one."""
+    """Reads the box of reports. A report counts for the target whose token it has; without one it is ignored."""
 
     def __init__(
         self, box: ReportBox, tokens: TokenStore, deliveries: DeliveryStore, incidents: IncidentLog
@@ -26,10 +26,10 @@ class ReportReader:
         self._incidents = incidents
 
     def read(self, now: datetime) -> int:
-        """Take everything that came since the last look; how many targets were suspended.
+        """Read all new reports; gives the number of targets that were suspended.
 
-        Each report is marked as read after what follows from it is stored, so that none is lost. A box that cannot
-        be read is an incident, and stops nothing else.
+        Each report is marked as read after what follows from it is stored, so that none is lost. A box that cannot be read
+        is an incident.
         """
         suspended = 0
 
@@ -46,7 +46,7 @@ class ReportReader:
         return suspended
 
     def _take(self, report: DeliveryReport, now: datetime) -> bool:
-        """True where the target was suspended by this report."""
+        """Apply a report; True where it suspended a target."""
         subjects = (self._tokens.subject("return", token) for token in report.tokens)
         target = next(filter(None, subjects), None)
         if target is None:
@@ -56,12 +56,12 @@ class ReportReader:
         reason = self._reason(target, report, now)
         if reason is None or not self._deliveries.suspend(target, reason, now):
             return False
-        if reason != COMPLAINED:  # a wish of the person is no trouble
+        if reason != COMPLAINED:  # the recipient's choice is no trouble
             self._incidents.report(target, reason, now, REFUSED)
         return True
 
     def _reason(self, target: str, report: DeliveryReport, now: datetime) -> str | None:
-        """Why the target is to be suspended; None where it is not."""
+        """The reason to suspend the target; None where there is none."""
         match report.verdict:
             case "complaint":
                 return COMPLAINED

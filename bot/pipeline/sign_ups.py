@@ -1,4 +1,4 @@
-"""Sign-ups: who types an address into the web form gets one mail that asks, and nothing else before saying yes."""
+"""Sign-ups: an address that was entered in the web form gets one mail, and is subscribed once its owner confirms that."""
 
 import hashlib
 import logging
@@ -25,8 +25,8 @@ log = logging.getLogger(__name__)
 class SignUps:
     """Sign-ups by mail address (double opt-in).
 
-    For a web form: `ask` on its POST, with the same answer whatever came of it; `pending` on the GET of the link, which
-    shows a button and changes nothing, since scanners fetch links; `confirm` on the button's POST.
+    For a web form: `ask` on its POST, with the same answer in any case; `pending` on the GET of the mail's link, which only
+    shows a button, since scanners fetch links; `confirm` on the button's POST.
     """
 
     def __init__(
@@ -55,10 +55,10 @@ class SignUps:
         deliver: str = DELIVER,
         timezone: str = "UTC",
     ) -> bool:
-        """Send the mail that asks; False where none goes out, since the address or everybody was asked enough.
+        """Send the mail that asks for confirmation; False where the limits of `domain.sign_ups` allow none.
 
-        A visitor is to be told the same in both cases. Raises QuerySyntaxError and ChoiceRefused for what
-        cannot be meant, and DeliveryError where the mail server does not take the mail.
+        Tell the visitor the same in both cases. Raises QuerySyntaxError and ChoiceRefused for invalid values, and
+        DeliveryError where the mail server refuses the mail.
         """
         sign_up = SignUp(
             id=self._new_id(),
@@ -77,15 +77,15 @@ class SignUps:
         return True
 
     def pending(self, token: str, now: datetime) -> SignUp | None:
-        """The sign-up that the link of a mail is about, confirmed or not; None for one that is too old, or no link of ours."""
+        """The sign-up of a mail's link, confirmed or not; None where it is too old, or the link is not ours."""
         sign_up_id = self._tokens.subject("confirm", token)
         sign_up = self._store.sign_up(sign_up_id) if sign_up_id else None
         return sign_up if sign_up is not None and now < sign_up.valid_until else None
 
     def confirm(self, token: str, now: datetime) -> AddedSubscription | None:
-        """Subscribe the owner of the address, who said yes; None as of `pending`. The second time changes nothing.
+        """Subscribe the address, as its owner confirms; None as for `pending`. A repetition changes nothing.
 
-        An address that was suspended, for whatever reason, is sent to again.
+        An address that was suspended, for whatever reason, is revived.
         """
         sign_up = self.pending(token, now)
         if sign_up is None:
@@ -103,7 +103,7 @@ class SignUps:
         return added
 
     def subscriber_of(self, address: str) -> str:
-        """The id of the subscriber whose address it is; where nobody is, the one that its owner would get."""
+        """The id of the subscriber with that address, else the id that its owner would get."""
         known = self._preferences.subscriber_with(f"email:{address}")
         return known or f"mail-{hashlib.sha256(address.encode()).hexdigest()[:12]}"
 

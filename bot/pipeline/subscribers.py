@@ -1,4 +1,4 @@
-"""SubscriberRegistry: the current subscribers with their matcher, and its caches of the index and of similarities."""
+"""SubscriberRegistry: the current subscribers and their matcher, with caches of its index and of similarities."""
 
 import logging
 from collections.abc import Container, Iterator, Mapping, Sequence
@@ -26,18 +26,18 @@ if TYPE_CHECKING:
 SAVED_FROM = 5_000
 """Number of queries from which on the index is saved; fewer are indexed within a twentieth of a second."""
 _PAPERS = 2_000
-"""Number of the newest papers by which the rarity of a word is measured."""
+"""Number of papers, the newest, by which the rarity of words is measured."""
 _USES = 200
-"""Times that a similarity is used before it is made anew from papers that changed."""
+"""Number of uses of a similarity after which it is made anew if papers changed."""
 
 log = logging.getLogger(__name__)
 
 
 class SubscriberRegistry:
-    """The current subscribers, and their matcher: as configured, with what people set themselves.
+    """The current subscribers, as configured and with their own choices, and their matcher.
 
-    Reading is safe from any thread: both are replaced, never changed. A person's change shows at once in
-    `subscribers`; the matcher follows with `refresh`, when nothing is being matched.
+    Reading is safe from any thread, as both are replaced rather than changed. A person's change shows at once in
+    `subscribers`, and in the matcher after `refresh`, which is called when nothing is being matched.
     """
 
     def __init__(
@@ -53,25 +53,25 @@ class SubscriberRegistry:
         self._capabilities = capabilities
         self._lock = Lock()
         self.configured: Mapping[str, Subscriber] = {subscriber.id: subscriber for subscriber in subscribers}
-        """As the configuration says, without what people set."""
+        """The configured subscribers, without their choices."""
         self._revision, everybody = self._everybody()
         self.matcher = SubscriptionMatcher(everybody, similarity, indexes)
         self.subscribers: Mapping[str, Subscriber] = self.matcher.subscribers
 
     def replace(self, subscribers: Sequence[Subscriber]) -> None:
-        """Replace the configured subscribers; takes time for what changed, and waits for a matching under way to end."""
+        """Replace the configured subscribers; waits for a running match to end, and costs time for what changed."""
         self.configured = {subscriber.id: subscriber for subscriber in subscribers}
         self._rebuild()
 
     def refresh(self) -> bool:
-        """Let the matcher follow what people set meanwhile, on any machine; False where that is nothing."""
+        """Update the matcher to the choices that people made since, on any machine; False where there are none."""
         if self._preferences is None or self._preferences.revision() == self._revision:
             return False
         self._rebuild()
         return True
 
     def show(self, name: str, choices: Choices) -> Subscriber | None:
-        """Show what a person just set, before the matcher follows; gives the subscriber that came of it."""
+        """Apply a person's new choices to `subscribers`; gives the resulting subscriber."""
         subscriber = chosen_subscriber(name, self.configured.get(name), choices, self._capabilities)
         with self._lock:
             others = {key: other for key, other in self.subscribers.items() if key != name}
@@ -92,7 +92,7 @@ class SubscriberRegistry:
         return revision, with_choices(configured, choices, self._capabilities)
 
     def keep_index(self) -> None:
-        """Save the index of all subscriptions, where there is one that is worth it."""
+        """Save the index of all subscriptions, if there is one and it is large enough."""
         index = self.matcher.index
         if index is not None and self._indexes is not None:
             self._indexes.keep(index)
@@ -110,9 +110,9 @@ class SubscriberRegistry:
     def at_chat(
         self, addresses: Sequence[str], deliveries: DeliveryStore
     ) -> Iterator[tuple[Subscriber, Channel]]:
-        """The subscribers of the Telegram chat that is at these addresses now, each with its channel there.
+        """The subscribers of the Telegram chat that has these addresses now, each with its channel there.
 
-        In the order of the addresses, then of the configuration.
+        In the order of the addresses, then of the subscribers.
         """
         targets = (
             deliveries.target_at("telegram", address) or f"telegram:{address}" for address in addresses
@@ -127,14 +127,16 @@ class SubscriberRegistry:
 class IndexCache:
     """Cache of the index of queries in a file: loads it, or builds and saves it.
 
-    A damaged or unwritable file is logged and costs time, nothing else.
+    A damaged or unwritable file is logged and only costs time.
     """
 
     def __init__(self, file: IndexFile) -> None:
         self._file = file
 
     def __call__(self, queries: Sequence[Query]) -> "PersistentIndex":
-        from bot.domain.query.index import PersistentIndex  # with numpy, which few queries do without
+        from bot.domain.query.index import (
+            PersistentIndex,  # late: it loads numpy, which few queries do not need
+        )
 
         if len(queries) < SAVED_FROM:
             return PersistentIndex(queries)
@@ -169,7 +171,7 @@ class _CachedSimilarity:
 
 
 class SimilarityCache:
-    """Cache of the similarity: made when first asked for, and again when it is too old or lacked a liked paper."""
+    """Cache of the similarity: made when first needed, and again when it is too old or a liked paper was missing."""
 
     def __init__(self, papers: PaperStore) -> None:
         self._papers = papers

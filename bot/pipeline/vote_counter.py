@@ -1,4 +1,4 @@
-"""VoteCounter: stored raw updates become votes, cards and corrected answers."""
+"""VoteCounter: turns stored updates into votes, cards and corrected answers."""
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -30,14 +30,14 @@ log = logging.getLogger(__name__)
 
 _BATCH_SIZE = 500
 _PATIENCE = timedelta(hours=1)
-"""Longest wait of a vote in an unknown poll for the poll's send to be settled."""
+"""How long a vote in an unknown poll is kept waiting for the poll's send to be settled."""
 
 ReadVote = Callable[[str], Vote | PollState | None]
-"""The vote or the state of a poll in a raw update; None where it is about something else."""
+"""A function from a raw update to the vote or the poll's state in it; None where it has neither."""
 
 
 class VoteCounter:
-    """Vote counter: turns stored updates into votes, cards and corrected answers. Every method is idempotent."""
+    """Vote counter of all polls. Every method is idempotent."""
 
     def __init__(
         self,
@@ -56,10 +56,10 @@ class VoteCounter:
         self._corrected_version: str | None = None
 
     def count(self, now: datetime) -> int:
-        """Count all votes that were received and not counted yet; gives their number.
+        """Count all votes that were received but not counted yet; gives their number.
 
-        An update is taken in the transaction that stores its vote, so that a crash neither loses nor
-        repeats one.
+        An update is marked as handled in the transaction that stores its vote, so that a crash neither loses nor repeats
+        one.
         """
         counted, after = 0, None
         while True:
@@ -105,7 +105,7 @@ class VoteCounter:
     def _vote_in(self, update: ReceivedUpdate) -> Vote | PollState | None:
         try:
             return self._read_vote(update.body)
-        except Exception:  # it comes from outside: one that cannot be read must not hold up the others
+        except Exception:  # updates come from outside: an unreadable one must not hold up the others
             log.exception("votes.unreadable", extra={"update": update.id})
             return None
 
@@ -129,7 +129,7 @@ class VoteCounter:
         tx.save_card(person, paper, part, leitner_card(attempts))
 
     def correct(self) -> int:
-        """Apply keys that papers gained after their polls were sent, and recompute cards; gives the number of polls changed."""
+        """Apply keys that papers gained after their polls were sent, and recompute cards; gives the number of changed polls."""
         version = self._papers.version()
         if version == self._corrected_version:
             return 0
@@ -161,7 +161,7 @@ class VoteCounter:
             return self._adopt(tx, now)
 
     def _adopt(self, tx: QuizTransaction, now: datetime) -> int:
-        """A poll that fits several targets is left alone, unless a voter's own chat decides."""
+        """Likewise, in a transaction. A poll that fits several targets is left, unless a voter's private chat is one of them."""
         unmatched = tx.unmatched()
         uncertain = list(tx.uncertain_quizzes()) if unmatched else []
         adopted = 0
@@ -210,11 +210,11 @@ class VoteCounter:
 def _is_done(
     update: ReceivedUpdate, vote: Vote | PollState, known: Mapping[str, AskedPoll], now: datetime
 ) -> bool:
-    """False for a vote in a poll whose send may not be settled yet: it is read again later."""
+    """True where the update is handled; False for a vote in an unknown poll, whose send may not be settled yet."""
     return isinstance(vote, PollState) or vote.poll in known or now - update.received_at > _PATIENCE
 
 
 def _expect(tx: QuizTransaction, poll: AskedPoll, person: int) -> None:
-    """Ask later whether the voter is a member, where the poll stood in a group."""
+    """Have the voter's membership asked for later, where the poll was in a group."""
     if person > 0 and not is_private(poll.chat):
         tx.expect_member(poll.chat, person)

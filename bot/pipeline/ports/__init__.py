@@ -1,6 +1,6 @@
-"""Ports: interfaces that the pipeline asks of the world.
+"""Ports: the interfaces through which the pipeline uses the world.
 
-Each method says order, atomicity and errors. Stores by topic are in `papers`, `outbox` and `quizzes`.
+Docstrings of methods state order, atomicity and errors. The stores have a module for each topic.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,9 +15,9 @@ from bot.domain.message import Begin, OutgoingMessage, Receipt, unrecorded
 from bot.domain.reports import DeliveryReport
 
 Beside = Callable[[str], bytes | None]
-"""The name of a file in the same folder to how it begins; None where there is none."""
+"""A function from the name of a file in the same folder to its first bytes; None where there is no such file."""
 Reader = Callable[[bytes, str, Beside], Digest]
-"""The bytes of a file, its name, and what lies beside it, to a digest; raises NotADigest."""
+"""A function from the bytes and the name of a file, and the files beside it, to its digest; raises NotADigest."""
 
 
 class Clock(Protocol):
@@ -41,9 +41,9 @@ class Publisher(Protocol):
     async def send(self, message: OutgoingMessage, begin: Begin = unrecorded, /) -> Receipt:
         """Send the message; gives the service's receipt.
 
-        Awaits `begin` once, right before the request by which the message may arrive: when the process dies after
-        that, nobody knows whether it did. Raises a DeliveryError and nothing else for what can go wrong
-        outside; sending the same message again gives the same bytes.
+        Awaits `begin` once, right before the request by which the message may arrive: if the process dies after that, the
+        outcome is unknown. Raises a DeliveryError and nothing else for failures outside of the program. Sending the same
+        message again gives the same bytes.
         """
         ...
 
@@ -56,11 +56,11 @@ class FeedWriter(Protocol):
     """Writer of feed files."""
 
     def write(self, name: str, feed: Feed) -> bool:
-        """Replace the feed file of that name whole or not at all; False where its bytes were the same."""
+        """Replace the feed file of that name atomically; False where its bytes were the same. Raises DeliveryError."""
         ...
 
     def remove(self, name: str) -> None:
-        """Forget the feed file of that name; silent where there is none."""
+        """Remove the feed file of that name, if there is one. Raises DeliveryError."""
         ...
 
 
@@ -68,11 +68,11 @@ class IndexFile(Protocol):
     """File of the index of all subscriptions; a cache that can always be built anew."""
 
     def read(self) -> bytearray | None:
-        """All that was written last; None where nothing was. Raises IndexUnusable where it cannot be read."""
+        """The content that was last written; None where there is none. Raises IndexUnusable where it cannot be read."""
         ...
 
     def write(self, data: bytes) -> None:
-        """Replace the whole, also where the power fails meanwhile. Raises IndexUnusable where that cannot be."""
+        """Replace the content atomically. Raises IndexUnusable where that fails."""
         ...
 
 
@@ -86,50 +86,51 @@ class Update:
 
 
 class UpdateStore(Protocol):
-    """The stored updates: kept first, confirmed to the service after, answered at most once."""
+    """Store of updates, which are stored before they are confirmed to the service, and answered at most once."""
 
     def keep_updates(self, updates: Sequence[Update], now: datetime) -> None:
-        """Store them all in one transaction; those already known are left alone."""
+        """Store all of them in one transaction, except those that are stored already."""
         ...
 
     def unanswered_updates(self, limit: int) -> tuple[Update, ...]:
-        """The oldest updates that are not taken yet, in order."""
+        """The oldest updates that are not handled yet, in order."""
         ...
 
     def take_update(self, update_id: int, now: datetime) -> bool:
-        """Mark the update as handled; False where it is already."""
+        """Mark the update as handled; False where it was already."""
         ...
 
     def last_update(self) -> int | None:
-        """The id of the update received last: the service is asked for the ones after it.
+        """The id of the update received last, after which the service is asked for more.
 
-        Not the highest of all: after a quiet week the service begins anew anywhere.
+        It need not be the highest: after a week without updates the service chooses the next id at random
+        (https://core.telegram.org/bots/api#update, seen 2026-11).
         """
         ...
 
 
 class ReportBox(Protocol):
-    """Box of delivery reports: a folder or a mailbox that they arrive in."""
+    """Box in which delivery reports arrive: a folder or a mailbox."""
 
     def read(self, take: Callable[[DeliveryReport], object]) -> None:
-        """Give each unread report to `take`, oldest first, and mark it as read when that returns.
+        """Pass each unread report to `take`, oldest first, and mark it as read when that returns.
 
-        What is no report stays as it is. Raises ReportsUnreadable.
+        Other mails are left as they are. Raises ReportsUnreadable.
         """
         ...
 
 
 TokenPurpose = Literal["feed", "preferences", "unsubscribe", "return", "confirm"]
-"""What a token opens; one of `return` names a target in the address that its undeliverable mails come back to."""
+"""The use of a token; `return` tokens stand for a target in the address to which undeliverable mails return."""
 
 
 class TokenStore(Protocol):
-    """Secret tokens, each for one purpose and subject; derived, and compared by their hash."""
+    """Secret tokens, each for one purpose and subject."""
 
     def issue(self, purpose: TokenPurpose, subject: str) -> str:
-        """The token of that subject, the same each time until it is revoked: 128 bits, URL-safe."""
+        """The token of that subject, which stays the same until it is revoked; 128 bits, URL-safe."""
         ...
 
     def subject(self, purpose: TokenPurpose, token: str) -> str | None:
-        """The subject of the token; None for any other text."""
+        """The subject of the token; None where it is no token of ours."""
         ...

@@ -1,4 +1,4 @@
-"""Chats: where it is kept what the service told of them, and of the bot."""
+"""The chat store: facts about chats and the bot as the service last stated them."""
 
 from collections.abc import Mapping
 from typing import Protocol
@@ -7,32 +7,32 @@ from bot.domain.chats import ChatFacts
 
 
 class ChatStore(Protocol):
-    """Facts by the chat's id or `@name`, names of topics by the chat's id. Every method is one transaction."""
+    """Store of facts by the chat's id or `@name`, and of topics by the chat's id. Every method is one transaction."""
 
     def chat_facts(self, chat: int | str) -> ChatFacts | None:
-        """The facts that the service told last; None where it was not asked, or that was forgotten."""
+        """The stored facts about the chat; None where there are none."""
         ...
 
     def keep_chat_facts(self, chat: int | str, facts: ChatFacts) -> None:
-        """Keep what the service told, in place of what it told before."""
+        """Store facts, replacing earlier ones."""
         ...
 
     def forget_chat_facts(self, chat: int) -> None:
-        """Forget what was told of the chat with that id, by whatever name it was asked for: it is asked again."""
+        """Delete the facts about the chat with that id, also those stored by its name, so that the service is asked again."""
         ...
 
     def bot_name(self) -> str | None:
-        """The bot's own name, without `@`, as the service told it last; None before it did."""
+        """The bot's name, without `@`; None where none is stored."""
         ...
 
     def keep_bot_name(self, name: str) -> None:
-        """Keep the bot's own name, in place of the one before."""
+        """Store the bot's name, replacing an earlier one."""
         ...
 
     def name_topic(self, chat: int, topic: int, name: str, *, renamed: bool) -> None:
-        """Keep the name of a forum's topic; one that is known stays, unless it was `renamed`."""
+        """Store the name of a forum's topic; it replaces an earlier one only where the topic was `renamed`."""
         ...
 
     def topics(self, chat: int) -> Mapping[int, str]:
-        """The names of the chat's topics, as far as they were seen."""
+        """The names of the chat's known topics by number."""
         ...

@@ -17,10 +17,9 @@ from bot.domain.reports import SoftBounces
 
 
 class ClaimedRow(NamedTuple):
-    """One delivery of a claim; `shown` is false for one that the daily limit kept out of its message.
+    """One delivery of a claim; `shown` is false for one over the daily limit, which its message does not show.
 
-    `seq` is its number in the state, which grows with every row that is planned. A tuple for the same reason as
-    `Delivery`.
+    `seq` is its number in the state, which grows with every planned row. A tuple for the same reason as `Delivery`.
     """
 
     seq: int
@@ -32,33 +31,33 @@ class ClaimedRow(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Claim:
-    """Deliveries claimed for one message, oldest first, under one lease; `attempts` counts this one.
-
-    `key` names the target for good; `target` is where it is now, which differs once a chat has moved.
-    `number` is the message's in the state, where `message` is its name everywhere else. `lease` tells this claim
-    of a message from each other one.
-    """
+    """Deliveries claimed for one message, oldest first, under one lease; `attempts` counts this one."""
 
     number: int
+    """The number of the message in the state."""
     message: str
+    """The name of the message everywhere else."""
     key: str
+    """The permanent key of the target."""
     target: Target
+    """The current address, which differs from that in the key once a chat has moved."""
     subscriber: str
     kind: Kind
     rows: tuple[ClaimedRow, ...]
     attempts: int
     created_at: datetime
     lease: int = 0
+    """Tells this claim of the message from any other one."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Outcome:
-    """How the send of one claim ended, as it is to be settled.
+    """Outcome of the send of one claim, as it is to be settled.
 
-    `sent` names the rows that went out, best first: the first becomes `sent`, the others `merged`.
-    `limited` went over the daily limit. `unwanted` rows leave the message, are `merged` and say why. The others take `state`: `pending` again (not before
-    `wait_until`, which the whole target observes), `uncertain`, `dead`, or `merged` where there was
-    nothing left to send. `named` are rows limited earlier, without a message then, that this one names.
+    `sent` are the keys of the rows that went out, best first: the first becomes `sent`, the others `merged`. `limited` rows
+    are over the daily limit. `unwanted` rows leave the message and become `merged`, with the reason. The others take
+    `state`: `pending` again, `uncertain`, `dead`, or `merged` where there was nothing to send. `named` are rows that were
+    limited earlier, without a message, and that this message names.
     """
 
     claim: Claim
@@ -71,34 +70,35 @@ class Outcome:
     question: Question | None = None
     error: str | None = None
     wait_until: datetime | None = None
-    """No message goes to this target before then; set after a success too, to keep the channel's rate limits."""
+    """No message goes to this target before then; also set after a success, to keep the channel's rate limits."""
     suspend: str | None = None
     """Why the target is to be suspended; it keeps its rows."""
     moved_to: str | None = None
+    """The new address of the target."""
     released: tuple[str, ...] = ()
-    """Rows that leave their message, which was too large with them, for a later one."""
+    """Rows that leave the message, which was too large, for a later one."""
     counted: bool = True
-    """False where the whole channel failed, which is no attempt of this message."""
+    """False where this was no attempt of the message, as where the whole channel failed."""
     begun: bool = False
-    """Whether `OutboxStore.begin` was called for it; what ends without gets the same rows."""
+    """Whether `OutboxStore.begin` was called; if not, the message keeps the same rows."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Alert:
-    """The alert on one paper to one target; a receipt once it has gone out."""
+    """The alert on one paper to one target; it has a receipt once it has gone out."""
 
     state: State
     message: str | None
     receipt: Receipt | None
     shown: bool = True
-    """False where it stands behind the message's “+N more”."""
+    """False where the paper is behind the message's “+N more”."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DeliveryRecord:
     """A delivery as it is stored.
 
-    `message` is the name of the message that it belongs to, `remote_id` what the service called that.
+    `message` is the name of its message, `remote_id` the service's id of that.
     """
 
     key: str
@@ -118,12 +118,12 @@ class DeliveryRecord:
     rule: Rule | None = None
     """Why it was planned."""
     source: str | None = None
-    """The source whose backlog it is of."""
+    """The source whose backlog it is from."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Selection:
-    """The operator's choice of messages: those with a delivery that fits each part; an empty part fits all."""
+    """The operator's selection of messages: those with a delivery that meets every condition; an empty one is always met."""
 
     states: Sequence[State] = ()
     kinds: Sequence[Kind] = ()
@@ -131,10 +131,10 @@ class Selection:
     """Keys or addresses of targets, or whole channels by their kind."""
     keys: Sequence[str] = ()
     since: datetime | None = None
-    """Nothing that is as it is for longer."""
+    """Only messages that have been in their state since then or later."""
 
 
-_TELLING: tuple[State, ...] = (
+_BY_IMPORTANCE: tuple[State, ...] = (
     "uncertain", "dead", "sending", "pending", "held", "sent", "merged", "limited"
 )  # fmt: skip
 
@@ -148,12 +148,12 @@ class MessageRecord:
 
     @property
     def head(self) -> DeliveryRecord:
-        """The delivery whose state tells most."""
-        return min(self.rows, key=lambda row: _TELLING.index(row.state))
+        """The delivery with the state that matters most to the operator."""
+        return min(self.rows, key=lambda row: _BY_IMPORTANCE.index(row.state))
 
     @property
     def since(self) -> datetime:
-        """Since when it is in its state: since it was settled, or since it was planned."""
+        """When it came into its state: when it was settled, else when it was planned."""
         head = self.head
         return head.settled_at or head.created_at
 
@@ -197,12 +197,12 @@ class Counts:
     notices: int
     unreadable: int
     messages: Mapping[State, int]
-    """How many messages have a delivery in each state; what was merged or limited is part of one."""
+    """By state the number of messages with a delivery in it, `merged` and `limited` left out."""
     deliveries: Mapping[State, int]
     given_up: int
     """Number of dead deliveries that the operator dropped."""
     channels: Mapping[ChannelKind, Mapping[State, int]]
-    """Channels without deliveries are left out."""
+    """Deliveries by channel and state; channels without any are left out."""
     suspended: Mapping[str, str]
     stopped: Mapping[ChannelKind, Stop]
     oldest_pending: timedelta | None
@@ -221,34 +221,33 @@ class OutboxStore(Protocol):
         documents: Collection[ChannelKind] = (),
         flood_guard: FloodGuard = NO_GUARD,
     ) -> tuple[Claim, ...]:
-        """At most one message for each of at most `limit` targets that may be sent to now.
+        """Claim one message for each of at most `limit` targets to which something may be sent now.
 
-        Targets come in the order in which they became ready; one target's messages keep the order of its
-        rows, and a message that was tried before is claimed again with exactly its rows. On the channels in
-        `documents` a message takes all that is due; on the others what is over the `flood_guard` of its target is
-        put off until there is room again, and its quizzes with it. The rows stay as they are: who dies with a claim
-        leaves nothing behind.
+        Targets come in the order in which they became ready. The messages of a target keep the order of its rows, and one
+        that was tried before has exactly its rows. On the channels in `documents` a message takes all that is due; on
+        others rows over the target's `flood_guard`, and quizzes on their papers, are put off until there is room. The
+        rows' states do not change, so a process that dies leaves no trace.
         """
         ...
 
     def begin(self, claims: Sequence[Claim], now: datetime) -> frozenset[int]:
-        """Make the rows of these claims `sending`, since their requests go out now; gives the leases of those that may.
+        """Make the rows of these claims `sending`, as their requests go out now; gives the leases of the claims that may.
 
-        The others must not be sent: their lease has ended, their target was suspended, or their rows were dropped. Rows
-        are `sending` until settled, or `uncertain` when the lease ends first.
+        The others must not be sent: their lease has ended, their target was suspended, or their rows were dropped. Rows are
+        `sending` until they are settled, or become `uncertain` when the lease ends first.
         """
         ...
 
     def mark(self, claim: Claim) -> None:
-        """Mark that the request of a claim that was begun leaves with the very next step. Raises StateError.
+        """Mark that the request of a begun claim leaves right after this. Raises StateError.
 
-        Quick enough for an event loop, and no transaction. Where a process dies without the mark, its rows were never
-        sent. A store that keeps none calls all uncertain that was begun.
+        No transaction, and quick enough for an event loop. Rows of a dead process without the mark were certainly not sent. A
+        store without marks takes all begun rows for uncertain.
         """
         ...
 
     def settle(self, outcomes: Sequence[Outcome], now: datetime) -> None:
-        """Write down how the sends ended, all of them or none. Idempotent.
+        """Store these outcomes, all or none. Idempotent.
 
         Without a valid lease (settled before, or the lease ended) only `sent` outcomes are applied.
         """
@@ -261,17 +260,17 @@ class OutboxStore(Protocol):
         again: Collection[ChannelKind] = (),
         harmless: Collection[ChannelKind] = (),
     ) -> int:
-        """End the leases whose time is over or whose process died; gives the number of rows that are `uncertain` now.
+        """End the leases that are over or whose process died; gives the number of rows that became `uncertain`.
 
-        Those are the ones that were `sending`, and marked as far as the store can tell. Edits, which do no harm twice, become pending again, and so does
-        everything on the `harmless` channels, and all but the alarms on those in `again`.
+        Those are rows that were `sending` and, as far as the store can tell, marked. Pending again are edits, which are
+        harmless twice, all rows on the `harmless` channels, and all but alarms on those in `again`.
         """
         ...
 
     def next_due(self, kinds: Sequence[ChannelKind], check_at: datetime | None = None) -> datetime | None:
-        """The moment at which a delivery on these channels can next be claimed, or a lease ends; None where nothing waits.
+        """When a delivery on these channels can next be claimed, or a lease ends; None where nothing waits.
 
-        While another process holds a lease it is `check_at` at the latest: it may die.
+        While another process has a lease it is `check_at` at the latest, since that process may die.
         """
         ...
 
@@ -280,7 +279,7 @@ class DeliveryStore(Protocol):
     """Deliveries and targets: look-ups, and changes by the operator. Every method is one transaction."""
 
     def alerted_since(self, target: str, since: datetime) -> int:
-        """How many papers this target was alerted to since then."""
+        """The number of papers to which this target was alerted since then."""
         ...
 
     def sends_since(self, target: str, since: datetime) -> tuple[datetime, ...]:
@@ -288,7 +287,7 @@ class DeliveryStore(Protocol):
         ...
 
     def unnamed(self, target: str) -> tuple[tuple[str, PaperId], ...]:
-        """(key, paper) of what the daily limit kept from this target and no message has named yet."""
+        """(key, paper) of rows of this target over the daily limit that no message has named yet."""
         ...
 
     def alert_on(self, target: str, paper: PaperId) -> Alert | None:
@@ -300,7 +299,7 @@ class DeliveryStore(Protocol):
         ...
 
     def rows_of(self, message: str) -> tuple[Claim, Receipt | None] | None:
-        """A message as it was claimed, its rows in the order they were shown."""
+        """A message as it was claimed, its rows in the order in which they were shown, and its receipt; None for an unknown one."""
         ...
 
     def alarm_text(self, key: str) -> AlarmText:
@@ -308,7 +307,7 @@ class DeliveryStore(Protocol):
         ...
 
     def unsent_alarms(self) -> tuple[tuple[DeliveryRecord, AlarmText], ...]:
-        """Alarms that did not arrive for sure: waiting, uncertain or dead, but not dropped; oldest first."""
+        """Alarms that may not have arrived: waiting, uncertain, or dead but not dropped; oldest first."""
         ...
 
     def list_rows(
@@ -320,54 +319,54 @@ class DeliveryStore(Protocol):
     def list_messages(
         self, selection: Selection, limit: int | None = None
     ) -> tuple[int, tuple[MessageRecord, ...]]:
-        """How many messages are chosen, and the oldest `limit` of them (None: all), whole."""
+        """The number of selected messages, and the oldest `limit` of them (None: all), with all their rows."""
         ...
 
     def url_targets(self) -> tuple[str, ...]:
-        """The keys of targets whose addresses are URLs, and so may hold secrets."""
+        """The keys of targets whose addresses are URLs, which may contain secrets."""
         ...
 
     def deliveries_on(self, subscriber: str, papers: Iterable[PaperId]) -> tuple[DeliveryRecord, ...]:
-        """Everything planned for the subscriber on these papers, in the order in which it was planned."""
+        """All deliveries planned for the subscriber on these papers, in the order of planning."""
         ...
 
     def retry(self, keys: Sequence[str], now: datetime) -> int:
-        """Dead and uncertain rows of these keys become pending, and say how many.
+        """Make dead and uncertain rows of these keys pending; gives their number.
 
-        Their targets are revived, but for those whose recipient wished to hear no more.
+        Their targets are revived, unless the recipient suspended them.
         """
         ...
 
     def try_now(self, keys: Sequence[str], now: datetime) -> int:
-        """Pending rows of these keys, which wait after failures, and their targets wait no longer; how many those were."""
+        """End the waits of pending rows of these keys, and of their targets, after failures; gives the number of rows."""
         ...
 
     def drop(self, keys: Sequence[str], now: datetime) -> int:
-        """Open, dead and uncertain rows of these keys are given up for good."""
+        """Give open, dead and uncertain rows of these keys up for good; gives their number."""
         ...
 
     def arrived(self, keys: Sequence[str], now: datetime) -> int:
-        """Uncertain rows of these keys did go out, as the operator saw; how many those were.
+        """Make uncertain rows of these keys `sent`, as the operator saw that they arrived; gives their number.
 
-        What follows them (quizzes, the count of a day) goes on as after any success; only what the service
-        called the message stays unknown, so that it is neither edited nor replied to.
+        Quizzes and daily limits go on as after any success. The service's id of the message stays unknown, so that it is
+        neither edited nor replied to.
         """
         ...
 
     def suspend(self, target: str, reason: str, now: datetime) -> bool:
-        """False where the target is suspended already; one that nothing was sent to yet may be suspended too."""
+        """Suspend the target, also one to which nothing was sent yet; False where it is suspended already."""
         ...
 
     def revive(self, target: str, now: datetime) -> bool:
-        """False where the target was not suspended."""
+        """End the suspension of the target; False where it was not suspended."""
         ...
 
     def note_bounce(self, target: str, day: date) -> SoftBounces:
-        """Note that the target could not be reached on that day; gives all such days. `revive` forgets them."""
+        """Store that the target could not be reached on that day; gives the count of such days, which `revive` resets."""
         ...
 
     def move_target(self, target: str, address: str) -> bool:
-        """Let what is planned for the target go to that address; False where it is there already."""
+        """Set the current address of the target; False where it is the same already."""
         ...
 
     def target(self, key: str) -> TargetStatus | None:
@@ -375,11 +374,11 @@ class DeliveryStore(Protocol):
         ...
 
     def target_at(self, kind: ChannelKind, address: str) -> str | None:
-        """The key of the target that is at that address now, its own name first; None where there is none."""
+        """The key of the target with that current address, by preference the key that has it; None where there is none."""
         ...
 
     def suspended(self, targets: Iterable[str]) -> Mapping[str, str]:
-        """Those of the targets that are suspended, with why."""
+        """Those of the targets that are suspended, with the reasons."""
         ...
 
     def counts(self, now: datetime) -> Counts:
@@ -391,38 +390,40 @@ class IncidentChange(Protocol):
     """Transaction over the open incidents; nobody else changes incidents meanwhile."""
 
     def open_incidents(self) -> tuple[Incident, ...]:
-        """All that are open, in the order in which they were kept."""
+        """All open incidents, in the order in which they were stored."""
         ...
 
     def keep_incidents(self, incidents: Sequence[Incident]) -> None:
-        """Replace all that are open by these."""
+        """Replace all open incidents by these."""
         ...
 
     def plan(self, alarms: Sequence[Alarm], now: datetime) -> int:
-        """Insert the deliveries whose keys are new, with their texts, and say how many those were."""
+        """Insert the alarms whose keys are new, with their texts; gives their number."""
         ...
 
 
 class IncidentStore(Protocol):
-    """Open incidents and stopped channels."""
+    """Store of open incidents and stopped channels."""
 
     def open_incidents(self) -> tuple[Incident, ...]:
-        """All that are open, in the order in which they were kept."""
+        """All open incidents, in the order in which they were stored."""
         ...
 
     def change(self) -> AbstractContextManager[IncidentChange]:
-        """A transaction; stored when the block ends, forgotten when it raises."""
+        """A transaction; committed when the block ends, rolled back when it raises."""
         ...
 
     def stop_channel(self, kind: ChannelKind, reason: str, until: datetime, now: datetime) -> None:
-        """Stop the channel until `until`, since nobody on it can be reached.
+        """Stop the channel until `until`.
 
-        One that is stopped already keeps when that began, and the later of the two ends.
+        One that is stopped already keeps its beginning, and the later of the two ends.
         """
         ...
 
     def open_channel(self, kind: ChannelKind) -> None:
-        """Take the stop back."""
+        """End the stop of the channel."""
         ...
 
-    def stopped_channels(self) -> dict[ChannelKind, Stop]: ...
+    def stopped_channels(self) -> dict[ChannelKind, Stop]:
+        """The stopped channels, with their stops."""
+        ...

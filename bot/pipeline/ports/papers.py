@@ -1,4 +1,4 @@
-"""Digests, papers and notices as the state keeps them: the stores and their records."""
+"""The stores of digests, papers and notices, and their records."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -17,7 +17,7 @@ from bot.domain.query import Document
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StoredPaper:
-    """A paper and its times; `changed_at` is when it last gained something."""
+    """A paper, when it was first seen, and when it last gained something."""
 
     paper: Paper
     first_seen_at: datetime
@@ -26,7 +26,7 @@ class StoredPaper:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NoticedPaper:
-    """A stored paper and the subscriptions that it was noticed for."""
+    """A stored paper, with the names of the subscriptions for which it was noticed."""
 
     stored: StoredPaper
     subscriptions: tuple[str, ...]
@@ -36,18 +36,18 @@ class PaperStore(Protocol):
     """Store of papers, and of a subscriber's notices on them."""
 
     def newest(self, limit: int, start: int = 0) -> tuple[StoredPaper, ...]:
-        """The newest papers by digest date, then in the digest's order; from number `start` on."""
+        """The newest papers, by digest date, then in the digest's order; from number `start` on."""
         ...
 
     def days(self) -> Mapping[date | None, int]:
-        """How many papers each day has, newest day first, then (None) how many have no day.
+        """By day the number of papers, newest day first, and last by None the number of those without a day.
 
-        A paper has its own day, and the day of each digest that named it.
+        A paper counts on its own day and on the day of each digest that named it.
         """
         ...
 
     def on_day(self, day: date) -> tuple[StoredPaper, ...]:
-        """The papers of that day, as `days` counts them, in the order in which they were first read."""
+        """The papers that `days` counts for that day, in the order in which they were first read."""
         ...
 
     def undated(self, limit: int) -> tuple[StoredPaper, ...]:
@@ -55,11 +55,11 @@ class PaperStore(Protocol):
         ...
 
     def first_seen(self) -> Sequence[tuple[PaperId, date | None, datetime]]:
-        """Each paper's id and day, and when it was first seen; in the order in which they were first read."""
+        """(id, day, when first seen) of each paper, in the order in which they were first read."""
         ...
 
     def every_paper(self) -> Iterator[Paper]:
-        """All papers, newest first, without holding them all."""
+        """All papers, newest first, read a few at a time."""
         ...
 
     def stored(self, ids: Iterable[PaperId]) -> dict[PaperId, StoredPaper]:
@@ -71,19 +71,19 @@ class PaperStore(Protocol):
         ...
 
     def with_notices(self, subscriber: str, papers: Iterable[PaperId]) -> dict[PaperId, NoticedPaper]:
-        """Those of the papers that are stored, with what was noticed for a subscriber; in one look."""
+        """Those of the papers that are stored, with the subscriber's notices, from one moment of the state."""
         ...
 
     def notices_on(self, subscriber: str, papers: Iterable[PaperId]) -> dict[PaperId, tuple[str, ...]]:
-        """The subscriptions that each of the papers was noticed for; papers without a notice are left out."""
+        """By paper the names of the subscriptions for which it was noticed; papers without a notice are left out."""
         ...
 
     def rarity(self, subscriber: str) -> Rarity:
-        """How often each of the subscriber's subscriptions was noticed so far."""
+        """The rarity of the subscriber's subscriptions, by all notices so far."""
         ...
 
     def version(self) -> str:
-        """Changes whenever any of the above may answer differently."""
+        """A text that changes whenever a result of the other methods may."""
         ...
 
 
@@ -104,7 +104,7 @@ class DigestRecord:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NoticeRecord:
-    """Notice of a paper for a subscriber: by which subscriptions, and when first."""
+    """Notice of a paper for a subscriber: for which subscriptions, and when the first time."""
 
     subscriptions: tuple[str, ...]
     noticed_at: datetime
@@ -116,7 +116,7 @@ class NoticeRecord:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ReadDigest:
-    """A digest and the file it was read from."""
+    """A digest, and the file from which it was read."""
 
     name: str
     sha256: str
@@ -126,14 +126,14 @@ class ReadDigest:
     history: SourceHistory | None = None
     """The source's history after the look that brought it."""
     backlog: frozenset[PaperId] = frozenset()
-    """Those of its papers that are backlog of the source."""
+    """Those of its papers that are backlog."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FileMark:
-    """A file and the hash of its content; `error` says why it gives no digest.
+    """A file and the hash of its content; `error` is the reason why it gives no digest.
 
-    `is_no_digest`: it is plainly none, so that nobody need look at it.
+    `is_no_digest`: it is clearly none, so that the operator need not look at it.
     """
 
     name: str
@@ -150,23 +150,23 @@ class PlanningRun:
     made_at: datetime
     rule: Rule
     cursor: str
-    """The last subscriber that it was planned for; empty for none yet."""
+    """The last subscriber for whom it was planned; empty for none yet."""
     papers: int
-    """How many papers changed."""
+    """Number of changed papers."""
     source: str | None = None
     """The source whose backlog it plans."""
 
     @property
     def sends(self) -> bool:
-        """False where matches are only noticed and nothing is sent: an import."""
+        """False for an import, whose matches are noticed, but not sent."""
         return self.rule != "import"
 
 
 class StateView(Protocol):
-    """Look-ups that ingest needs, inside a transaction or outside."""
+    """Look-ups that ingest needs, inside or outside a transaction."""
 
     def version(self) -> str:
-        """Changes with papers and notices."""
+        """A text that changes with papers and notices."""
         ...
 
     def digests_known(self, hashes: Iterable[str]) -> frozenset[str]:
@@ -182,15 +182,15 @@ class StateView(Protocol):
         ...
 
     def backlog(self) -> dict[str, int | None]:
-        """Registered subscribers who are not onboarded, with how many matches of the backlog they are to get."""
+        """Registered subscribers who are not onboarded, with the number of matches that they are to get (None: all)."""
         ...
 
     def subscriptions(self) -> dict[str, str]:
-        """By registered subscriber the marks of the subscriptions that were onboarded."""
+        """By registered subscriber the marks of the onboarded subscriptions (see `pipeline.onboarding`)."""
         ...
 
     def source_history(self, source: str) -> SourceHistory | None:
-        """The past of the source; None for one that has brought nothing yet."""
+        """The history of the source; None for one that has brought nothing yet."""
         ...
 
     def is_being_planned(self, papers: Collection[PaperId]) -> bool:
@@ -200,23 +200,23 @@ class StateView(Protocol):
     def noticed(
         self, papers: Iterable[PaperId], subscribers: Iterable[str] | None = None
     ) -> dict[str, dict[PaperId, tuple[str, ...]]]:
-        """Every notice on these papers, or those of these subscribers."""
+        """The notices on these papers, of all subscribers or of these."""
         ...
 
 
 class IngestTransaction(StateView, Protocol):
-    """Transaction of one ingest: stored together or not at all; nobody else writes meanwhile."""
+    """Transaction of one ingest, which alone may write."""
 
     def every_paper(self) -> Iterator[Paper]:
-        """All papers, newest first, without holding them all."""
+        """All papers, newest first, read a few at a time."""
         ...
 
     def save_digests(self, read: Sequence[ReadDigest], now: datetime) -> None:
-        """Store the digests, with the papers that they name and their problems, and their files."""
+        """Store the digests, the ids of the papers that they name, their problems and their files."""
         ...
 
     def save_files(self, files: Sequence[FileMark]) -> None:
-        """Store the hashes of files whose content was taken in before or is no digest."""
+        """Store the hashes of files whose content was read before or is no digest."""
         ...
 
     def save_papers(
@@ -227,15 +227,15 @@ class IngestTransaction(StateView, Protocol):
         changed: bool,
         documents: Mapping[PaperId, Document] | None = None,
     ) -> None:
-        """Insert or replace; with `changed`, those that were stored before get a new `changed_at`.
+        """Insert or replace papers; with `changed`, those that were stored before get a new `changed_at`.
 
-        The papers' words are stored to be searched; `documents` spare folding those papers that they are of.
+        Their words are stored for searches; papers with a document among `documents` are not folded again.
         """
         ...
 
     def register(self, subscriptions: Mapping[str, str], backlog: int | None, now: datetime) -> None:
-        """Register subscribers, with the marks of their subscriptions; each is to get the newest `backlog` matches of
-        what is stored (None: all).
+        """Register subscribers, with the marks of their subscriptions; each is to get the newest `backlog` stored matches
+        (None: all).
         """
         ...
 
@@ -244,44 +244,44 @@ class IngestTransaction(StateView, Protocol):
         ...
 
     def resubscribed(self, subscriptions: Mapping[str, str]) -> None:
-        """Write down which subscriptions of these subscribers were onboarded."""
+        """Replace the marks of onboarded subscriptions of these subscribers."""
         ...
 
     def save_source(self, source: str, history: SourceHistory) -> None:
-        """Store what the source has brought."""
+        """Store the history of the source."""
         ...
 
     def backlog_shares(self, source: str, subscribers: Collection[str], share: int) -> dict[str, int]:
-        """How many matches of the source's backlog each of these subscribers is still to get, of `share` each.
+        """By subscriber the number of matches of the source's backlog that are still to be sent, of `share` each.
 
-        0 where they were registered after the source brought its first: they got theirs then.
+        0 for subscribers who were registered after the source's first digest: onboarding gave them theirs.
         """
         ...
 
     def save_shares(self, source: str, left: Mapping[str, int]) -> None:
-        """Write down how many matches of the source's backlog these subscribers are still to get."""
+        """Store the number of matches of the source's backlog that these subscribers are still to get."""
         ...
 
     def begin_run(
         self, changes: Sequence[Change], now: datetime, *, rule: Rule, source: str | None = None
     ) -> PlanningRun:
-        """Store a planning run of these changes, whose papers are stored; it stays open until it is finished."""
+        """Store a planning run of these changes, whose papers are stored already; it is open until `finish`."""
         ...
 
     def open_run(self) -> PlanningRun | None:
-        """The oldest run that is not finished: what is to be planned next."""
+        """The oldest open run, which is planned next."""
         ...
 
     def advance(self, run: PlanningRun, cursor: str) -> None:
-        """Set the cursor of the run: it is planned up to this subscriber."""
+        """Set the cursor of the run, which is planned up to this subscriber."""
         ...
 
     def finish(self, run: PlanningRun, now: datetime) -> None:
-        """Close the run: it is planned for everybody."""
+        """Close the run, which is planned for everybody."""
         ...
 
     def new_run(self, now: datetime, rule: Rule | None = None) -> int:
-        """The number of a run that is finished with this transaction."""
+        """Store a run that ends with this transaction; gives its number."""
         ...
 
     def planned(self, keys: Iterable[str]) -> dict[str, State]:
@@ -289,19 +289,19 @@ class IngestTransaction(StateView, Protocol):
         ...
 
     def save_notices(self, new: Notices, run: int, *, extended: Notices | None = None) -> None:
-        """Insert the `new` notices; the `extended` ones exist and get these subscriptions."""
+        """Insert the `new` notices; replace the names of the `extended` ones, which exist."""
         ...
 
     def plan(self, deliveries: Sequence[Delivery], run: int) -> int:
-        """Insert the rows whose keys are new, in the given order, and say how many those were."""
+        """Insert the rows whose keys are new, in the given order; gives their number."""
         ...
 
 
 class DigestStore(StateView, Protocol):
-    """Store of digests and of the planning that follows from them. Each look-up sees one moment of the state."""
+    """Store of digests, and of planning runs. Each look-up sees one moment of the state."""
 
     def transaction(self) -> AbstractContextManager[IngestTransaction]:
-        """A transaction that alone may write; stored when the block ends, forgotten when it raises."""
+        """A transaction that alone may write; committed when the block ends, rolled back when it raises."""
         ...
 
     def unregistered(self, names: AbstractSet[str]) -> AbstractSet[str]:
@@ -309,19 +309,19 @@ class DigestStore(StateView, Protocol):
         ...
 
     def known_files(self) -> Mapping[str, str]:
-        """File name to SHA-256 of its content as last taken in."""
+        """By file name the SHA-256 of its content when it was last read."""
         ...
 
     def open_runs(self) -> tuple[PlanningRun, ...]:
-        """Planning runs that are not finished, oldest first; of very many the oldest."""
+        """Open planning runs, oldest first; of very many only the oldest."""
         ...
 
     def documents(self, papers: Sequence[Paper]) -> dict[PaperId, Document]:
-        """The documents of stored papers, with their words as they were folded."""
+        """The documents of stored papers, made from their stored words."""
         ...
 
     def changes_of(self, run: PlanningRun) -> tuple[Change, ...]:
-        """The changes that the run plans, with the papers as they are now."""
+        """The changes of the run, with the papers as they are now."""
         ...
 
     def newest_day(self) -> date | None:
@@ -337,15 +337,15 @@ class DigestStore(StateView, Protocol):
         ...
 
     def papers_of(self, day: date) -> tuple[PaperId, ...]:
-        """The papers that the digests of that day named, in their order, each once."""
+        """The papers that the digests of that day named, in the digests' order, each once."""
         ...
 
     def unreadable(self) -> dict[str, str]:
-        """Files that gave no digest, with why."""
+        """By name of a file that gave no digest the reason."""
         ...
 
     def no_digests(self) -> dict[str, str]:
-        """Files that are plainly no digests, such as a README beside them, by name with the reason."""
+        """By name of a file that is clearly no digest, such as a README, the reason."""
         ...
 
     def notice_records(self, subscriber: str, papers: Iterable[PaperId]) -> dict[PaperId, NoticeRecord]:
@@ -353,7 +353,7 @@ class DigestStore(StateView, Protocol):
         ...
 
     def registered_at(self, subscriber: str) -> datetime | None:
-        """When the subscriber was first seen in the configuration; None for one who was not yet."""
+        """When the subscriber was registered; None for one who is not yet."""
         ...
 
     def being_planned(self, subscriber: str) -> frozenset[PaperId]:

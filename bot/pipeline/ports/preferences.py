@@ -1,4 +1,4 @@
-"""The preference store: what people set in chats and on the web, the papers that they saved, and open proposals."""
+"""The preference store: people's choices, the papers that they saved, and open proposals."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ ChangeChoices = Callable[[Choices], Choices]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SavedPaper:
-    """A paper that somebody saved, and when."""
+    """A paper that somebody saved."""
 
     paper: PaperId
     saved_at: datetime
@@ -22,10 +22,7 @@ class SavedPaper:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Proposal:
-    """An offer that waits for a button: `kind` says of what, `values` what is needed to carry it out.
-
-    `address` is the chat that may accept it.
-    """
+    """A proposal that waits for the press of a button in the chat `address`: its kind, and the values needed to carry it out."""
 
     id: str
     kind: str
@@ -34,24 +31,24 @@ class Proposal:
 
 
 class PreferenceStore(Protocol):
-    """Choices by subscriber, saved papers by owner. Every method is one transaction."""
+    """Store of choices by subscriber, and of saved papers by owner. Every method is one transaction."""
 
     def revision(self) -> int:
-        """Grows with every change of anybody's choices."""
+        """A number that grows with every change of choices."""
         ...
 
     def choices(self, subscriber: str) -> Choices:
-        """Everything that the subscriber set; NOTHING for somebody who set nothing."""
+        """The subscriber's choices; NOTHING where there are none."""
         ...
 
     def all_choices(self) -> tuple[int, dict[str, Choices]]:
-        """The revision, and by subscriber what each set."""
+        """The revision, and all choices by subscriber."""
         ...
 
     def change(self, subscriber: str, change: ChangeChoices, now: datetime) -> Choices:
-        """Replace what the subscriber set by what `change` makes of it; nobody else changes it meanwhile.
+        """Replace the subscriber's choices by what `change` makes of them; no other change comes in between.
 
-        What `change` raises ends it, with nothing stored; where it changes nothing, the revision stays.
+        Where `change` raises, nothing is stored; where it changes nothing, the revision stays.
         """
         ...
 
@@ -60,40 +57,40 @@ class PreferenceStore(Protocol):
         ...
 
     def unsave_paper(self, owner: str, paper: PaperId) -> bool:
-        """False where it was not saved."""
+        """Remove a paper from the saved ones; False where it was not among them."""
         ...
 
     def saved(self, owner: str) -> tuple[SavedPaper, ...]:
-        """The papers that the owner saved, the last first."""
+        """The papers that the owner saved, last saved first."""
         ...
 
     def propose(self, proposal: Proposal, now: datetime) -> None:
-        """Keep an offer until somebody takes it, or it is pruned; one with the same id is replaced."""
+        """Store a proposal until it is withdrawn or pruned; it replaces one with the same id."""
         ...
 
     def withdraw(self, proposal_id: str) -> Proposal | None:
-        """Forget the offer with this id, and give it; None where there is none."""
+        """Delete the proposal with this id and return it; None where there is none."""
         ...
 
     def proposal(self, proposal_id: str) -> Proposal | None:
-        """The offer with this id; None for any other text."""
+        """The proposal with this id; None where there is none."""
         ...
 
     def reschedule(self, subscriber: Subscriber, now: datetime) -> int:
-        """Give the subscriber's waiting deliveries the moments at which new ones would go out; how many changed.
+        """Set the due times of the subscriber's waiting deliveries as for new ones; gives the number of those that changed.
 
-        Those that were tried or asked for stay as they are, and so do edits and alarms.
+        Deliveries that were tried or asked for, edits and alarms stay as they are.
         """
         ...
 
     def forget(self, subscriber: str, person: int | None, now: datetime, *, whole: bool) -> dict[str, int]:
-        """Remove what is stored of the person, and say how many rows of what kind that were.
+        """Delete what is stored of the person; gives the number of rows by kind.
 
-        `whole`: the subscriber is not in the configuration, so what was planned and sent goes too. Without `person`
-        (a Telegram user) only what hangs on the subscriber.
+        `whole`: the subscriber is not configured, so what was planned and sent is deleted too. Without `person` (a Telegram
+        user) only rows of the subscriber are.
         """
         ...
 
     def remains(self, subscriber: str, person: int | None) -> dict[str, int]:
-        """How many rows of each table still name the subscriber or the person; those without any are left out."""
+        """By table the number of rows that still name the subscriber or the person; tables without any are left out."""
         ...

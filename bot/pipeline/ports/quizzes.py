@@ -14,7 +14,7 @@ from bot.domain.quizzes.votes import AskedPoll, CastVote, PollState
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ReceivedUpdate:
-    """A raw update and when it came."""
+    """A raw update, and when it was received."""
 
     id: int
     body: str
@@ -23,7 +23,7 @@ class ReceivedUpdate:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class UncertainQuiz:
-    """A quiz delivery that may have gone out: its poll's number was never seen. `target` is its key."""
+    """A quiz delivery that may have gone out, whose poll's id was never seen. `target` is the key of its target."""
 
     key: str
     message: str
@@ -36,7 +36,7 @@ class UncertainQuiz:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class KeptCard:
-    """A card (Leitner) and its question, as (paper, part)."""
+    """A card (Leitner), with its question: the paper and the part."""
 
     paper: PaperId
     part: str
@@ -45,7 +45,7 @@ class KeptCard:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Voter:
-    """A voter in a group whose membership is not known yet; `address` is the current one of the chat."""
+    """A voter in a group whose membership is not known yet; `address` is the chat's current one."""
 
     chat: str
     address: str
@@ -53,7 +53,7 @@ class Voter:
 
 
 class QuizTransaction(Protocol):
-    """One exclusive write transaction over votes, polls, cards and the outbox."""
+    """Exclusive write transaction over votes, polls, cards and the outbox."""
 
     def waiting_votes(self, after: int | None, limit: int) -> tuple[ReceivedUpdate, ...]:
         """Updates with ids over `after` that are not handled and may be votes, in order."""
@@ -72,19 +72,19 @@ class QuizTransaction(Protocol):
         ...
 
     def save_votes(self, votes: Sequence[CastVote]) -> None:
-        """Insert or replace, in the given order; one vote a person and poll. A late one replaces nothing."""
+        """Insert or replace votes, in the given order; there is one for each person and poll. A late one replaces nothing."""
         ...
 
     def save_states(self, states: Sequence[PollState], now: datetime) -> None:
-        """Insert or replace; a poll once closed stays so."""
+        """Insert or replace states of polls; a closed poll stays closed."""
         ...
 
     def save_names(self, names: Mapping[int, str]) -> None:
-        """Insert or replace."""
+        """Insert or replace names of people."""
         ...
 
     def expect_member(self, chat: str, person: int) -> None:
-        """Mark the person's membership as to be asked for, unless it is known or marked already."""
+        """Mark that the membership of the person is to be asked for, unless it is known or marked already."""
         ...
 
     def votes_on(self, person: int, paper: PaperId) -> tuple[tuple[AskedPoll, CastVote], ...]:
@@ -92,33 +92,37 @@ class QuizTransaction(Protocol):
         ...
 
     def voters(self, poll: str) -> frozenset[int]:
-        """People who voted in the poll, also those who took their vote back."""
+        """People who voted in the poll, also those who withdrew their vote."""
         ...
 
     def save_card(self, person: int, paper: PaperId, part: str, card: LeitnerCard | None) -> None:
-        """Insert or replace, or remove."""
+        """Insert or replace the card of the person's question; None removes it."""
         ...
 
     def unchecked_polls(self, limit: int) -> tuple[AskedPoll, ...]:
-        """Polls whose papers changed since they were last compared with them."""
+        """Polls whose papers changed since `check` was last called for them."""
         ...
 
     def check(self, poll: str, question: Question) -> None:
-        """Replace the poll's record of its question; it is compared with its paper as that is now."""
+        """Replace the stored question of the poll, and mark it as compared with its paper as that is now."""
         ...
 
-    def papers(self, ids: Iterable[PaperId]) -> dict[PaperId, Paper]: ...
+    def papers(self, ids: Iterable[PaperId]) -> dict[PaperId, Paper]:
+        """Those of the papers that are stored."""
+        ...
 
     def unmatched(self) -> tuple[PollState, ...]:
-        """Polls that the service reports and that are not known as sent."""
+        """Polls that the service reported, but that are not known as sent."""
         ...
 
-    def uncertain_quizzes(self) -> tuple[UncertainQuiz, ...]: ...
+    def uncertain_quizzes(self) -> tuple[UncertainQuiz, ...]:
+        """All quiz deliveries that are uncertain."""
+        ...
 
     def adopt(
         self, poll: str, quiz: UncertainQuiz, question: Question, order: tuple[int, ...], now: datetime
     ) -> None:
-        """Settle this uncertain delivery as sent, as this poll."""
+        """Settle the uncertain delivery as sent, with this poll."""
         ...
 
     def people_due(self, before: datetime) -> frozenset[int]:
@@ -134,7 +138,7 @@ class QuizTransaction(Protocol):
         ...
 
     def brought_back(self, target: str, start: datetime, end: datetime) -> int:
-        """The number of repeated questions of the target, sent or not, with a due time in that span."""
+        """The number of repeated questions to the target, sent or not, that are due in that span of time."""
         ...
 
     def questions_asked(self, target: str) -> frozenset[tuple[PaperId, str]]:
@@ -142,21 +146,23 @@ class QuizTransaction(Protocol):
         ...
 
     def plan(self, deliveries: Sequence[Delivery], now: datetime, *, asked: bool = False) -> int:
-        """Insert the rows whose keys are new, and say how many those were; `asked` where a person asked for them."""
+        """Insert the rows whose keys are new; gives their number. `asked`: a person asked for them."""
         ...
 
     def release_now(self, key: str, now: datetime) -> bool:
-        """Make a held or limited row pending because a person asked for it; False where it is neither."""
+        """Make a held or limited row pending, as a person asked for it; False where it is neither."""
         ...
 
 
 class QuizStore(Protocol):
     """Store of votes, names, members and scores. Each look-up sees one moment of the state."""
 
-    def transaction(self) -> AbstractContextManager[QuizTransaction]: ...
+    def transaction(self) -> AbstractContextManager[QuizTransaction]:
+        """A transaction; committed when the block ends, rolled back when it raises."""
+        ...
 
     def chats_at(self, addresses: Sequence[str]) -> tuple[str, ...]:
-        """The chats that polls to these addresses were sent to; the first address where there are none."""
+        """The chats to which polls for these addresses were sent; the first address where there are none."""
         ...
 
     def votes_in(self, chats: Sequence[str]) -> tuple[tuple[AskedPoll, CastVote], ...]:
@@ -164,21 +170,23 @@ class QuizStore(Protocol):
         ...
 
     def votes_by(self, person: int) -> tuple[tuple[AskedPoll, CastVote], ...]:
-        """Every vote of a person in polls that we know, oldest first."""
+        """Every vote of a person in known polls, oldest first."""
         ...
 
     def polls_in(self, chats: Sequence[str]) -> tuple[tuple[AskedPoll, PollState | None], ...]:
-        """The polls of these chats, each with its state where the service reported one."""
+        """The polls of these chats, each with its state, None where the service reported none."""
         ...
 
-    def names(self, people: Collection[int]) -> dict[int, str]: ...
+    def names(self, people: Collection[int]) -> dict[int, str]:
+        """The known names of these people."""
+        ...
 
     def members(self, chats: Sequence[str]) -> dict[str, frozenset[int]]:
         """Known members by chat."""
         ...
 
     def chats_with(self, person: int) -> frozenset[str]:
-        """Homes of the chats that the person is a known member of."""
+        """The chats of which the person is a known member."""
         ...
 
     def unknown_members(self, limit: int) -> tuple[Voter, ...]:
@@ -186,17 +194,19 @@ class QuizStore(Protocol):
         ...
 
     def save_members(self, chat: str, people: Mapping[int, bool]) -> None:
-        """Insert or replace."""
+        """Insert or replace for these people whether they are members of the chat."""
         ...
 
     def hidden(self, chats: Sequence[str]) -> frozenset[int]:
-        """People who do not want to be named in these chats."""
+        """People who are hidden on the leaderboards of these chats."""
         ...
 
-    def hide(self, chat: str, person: int, *, hidden: bool) -> None: ...
+    def hide(self, chat: str, person: int, *, hidden: bool) -> None:
+        """Hide the person on the chat's leaderboard, or show them again."""
+        ...
 
     def topics(self, papers: Collection[tuple[str, PaperId]]) -> dict[tuple[str, PaperId], tuple[str, ...]]:
-        """(subscriber, paper) to the subscriptions it was noticed for."""
+        """By (subscriber, paper) the names of the subscriptions for which the paper was noticed."""
         ...
 
     def with_quiz(self, limit: int) -> tuple[Paper, ...]:

@@ -1,4 +1,4 @@
-"""Sign-ups: where they are kept, and who asks the owner of an address."""
+"""The sign-up store, and the sender of the mails that ask for confirmation."""
 
 from datetime import datetime
 from typing import Protocol, runtime_checkable
@@ -7,28 +7,28 @@ from bot.domain.sign_ups import ConfirmationRequest, SignUp
 
 
 class SignUpStore(Protocol):
-    """Store of sign-ups of the last days. Every method is one transaction."""
+    """Store of the sign-ups of the last days. Every method is one transaction."""
 
     def keep_sign_up(self, sign_up: SignUp) -> bool:
-        """Keep the sign-up where `domain.sign_ups.may_ask` allows it, by all that is kept; False where it does not.
+        """Store the sign-up if `domain.sign_ups.may_ask` allows it beside the stored ones; False where it does not.
 
-        Nobody else decides meanwhile, so that two at once are one too many.
+        No other sign-up is stored between the decision and the writing.
         """
         ...
 
     def sign_up(self, sign_up_id: str) -> SignUp | None:
-        """The sign-up with this id; None for one that was forgotten."""
+        """The sign-up with this id; None where it is not stored any more."""
         ...
 
     def confirm_sign_up(self, sign_up_id: str, now: datetime) -> bool:
-        """Note that the owner said yes; False where that was known."""
+        """Mark the sign-up as confirmed; False where it was already."""
         ...
 
 
 @runtime_checkable
 class Confirmations(Protocol):
-    """Sends the mails that ask."""
+    """Sender of the mails that ask for confirmation."""
 
     async def ask(self, request: ConfirmationRequest, /) -> None:
-        """Send the mail; raises a DeliveryError."""
+        """Send the mail. Raises DeliveryError."""
         ...
