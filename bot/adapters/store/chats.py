@@ -4,7 +4,7 @@ from sqlalchemy import Engine, delete, select
 
 from bot.adapters.store.engine import reading, writing
 from bot.adapters.store.schema import chats, meta, topics
-from bot.adapters.store.sql import insert
+from bot.adapters.store.sql import insert, upsert
 from bot.domain.chats import ChatFacts
 
 _BOT_NAME = "telegram bot"
@@ -26,8 +26,7 @@ class ChatTables:
     def keep_chat_facts(self, chat: int | str, facts: ChatFacts) -> None:
         values = {"id": facts.id, "kind": facts.kind, "messages": facts.messages, "polls": facts.polls}
         with writing(self._engine) as connection:
-            statement = insert(connection, chats).values(name=str(chat), **values)
-            connection.execute(statement.on_conflict_do_update(index_elements=["name"], set_=values))
+            upsert(connection, chats, {"name": str(chat)}, values)
 
     def forget_chat_facts(self, chat: int) -> None:
         with writing(self._engine) as connection:
@@ -42,18 +41,16 @@ class ChatTables:
 
     def keep_bot_name(self, name: str) -> None:
         with writing(self._engine) as connection:
-            statement = insert(connection, meta).values(key=_BOT_NAME, value=name)
-            connection.execute(statement.on_conflict_do_update(index_elements=["key"], set_={"value": name}))
+            upsert(connection, meta, {"key": _BOT_NAME}, {"value": name})
 
     def name_topic(self, chat: int, topic: int, name: str, *, renamed: bool) -> None:
-        key = ["chat", "topic"]
+        key = {"chat": chat, "topic": topic}
         with writing(self._engine) as connection:
-            statement = insert(connection, topics).values(chat=chat, topic=topic, name=name)
-            connection.execute(
-                statement.on_conflict_do_update(index_elements=key, set_={"name": name})
-                if renamed
-                else statement.on_conflict_do_nothing(index_elements=key)
-            )
+            if renamed:
+                upsert(connection, topics, key, {"name": name})
+            else:
+                statement = insert(connection, topics).values(**key, name=name)
+                connection.execute(statement.on_conflict_do_nothing())
 
     def topics(self, chat: int) -> dict[int, str]:
         query = select(topics.c.topic, topics.c.name).where(topics.c.chat == chat).order_by(topics.c.topic)

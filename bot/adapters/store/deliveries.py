@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, case, func, literal, o
 
 from bot.adapters.store.cluster import notify
 from bot.adapters.store.engine import reading, writing
-from bot.adapters.store.ids import delivery_ids, subscriber_id
+from bot.adapters.store.ids import Ids, delivery_ids, subscriber_id
 from bot.adapters.store.incidents import stops
 from bot.adapters.store.messages import chosen_messages, messages_by_state
 from bot.adapters.store.outbox import lock_targets, refresh_ready, revoke
@@ -30,7 +30,7 @@ from bot.adapters.store.schema import (
     subscribers,
     targets,
 )
-from bot.adapters.store.sql import Statement, chunks, insert
+from bot.adapters.store.sql import Statement, chunks
 from bot.domain.channels import ChannelKind, Target
 from bot.domain.delivery import RECIPIENT_REASONS, State, delivery_key
 from bot.domain.delivery import STATES as ALL_STATES
@@ -303,11 +303,7 @@ class Deliveries:
 
     def suspend(self, target: str, reason: str, now: datetime) -> bool:
         with writing(self._engine) as connection:
-            kind, _, address = target.partition(":")
-            connection.execute(
-                insert(connection, targets).on_conflict_do_nothing(index_elements=["key"]),
-                {"key": target, "kind": kind, "address": address},
-            )
+            Ids(connection).of_targets([target])  # inserts a missing one
             result = connection.execute(
                 update(targets)
                 .where(targets.c.key == target, targets.c.suspended.is_(None))
@@ -316,12 +312,8 @@ class Deliveries:
             return result.rowcount > 0
 
     def move_target(self, target: str, address: str) -> bool:
-        kind, _, before = target.partition(":")
         with writing(self._engine) as connection:
-            connection.execute(
-                insert(connection, targets).on_conflict_do_nothing(index_elements=["key"]),
-                {"key": target, "kind": kind, "address": before},
-            )
+            Ids(connection).of_targets([target])  # inserts a missing one
             result = connection.execute(
                 update(targets)
                 .where(targets.c.key == target, targets.c.address != address)

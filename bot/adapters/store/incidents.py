@@ -11,7 +11,7 @@ from bot.adapters.store.cluster import notify
 from bot.adapters.store.engine import reading, writing
 from bot.adapters.store.planning import Planning
 from bot.adapters.store.schema import alarms, meta
-from bot.adapters.store.sql import Statement, insert
+from bot.adapters.store.sql import Statement, insert, upsert
 from bot.domain.channels import ChannelKind
 from bot.domain.incidents import Alarm, Incident
 from bot.pipeline.ports.outbox import Stop
@@ -46,7 +46,8 @@ class Incidents:
             before = stops(connection).get(kind)
             since = before.since if before else now
             until = max(until, before.until) if before else until
-            _keep(connection, _STOP + kind, json.dumps([reason, since.isoformat(), until.isoformat()]))
+            value = json.dumps([reason, since.isoformat(), until.isoformat()])
+            upsert(connection, meta, {"key": _STOP + kind}, {"value": value})
 
     def open_channel(self, kind: ChannelKind) -> None:
         with writing(self._engine) as connection:
@@ -72,7 +73,7 @@ class SqlIncidentChange:
             (incident.subject, incident.kind, incident.what, incident.since.isoformat(), incident.area)
             for incident in incidents
         ]
-        _keep(self._connection, _KEY, json.dumps(rows))
+        upsert(self._connection, meta, {"key": _KEY}, {"value": json.dumps(rows)})
 
     def plan(self, planned: Sequence[Alarm], now: datetime) -> int:
         texts = [
@@ -88,11 +89,6 @@ class SqlIncidentChange:
 def stops(connection: Connection) -> dict[ChannelKind, Stop]:
     """The stopped channels."""
     return {key.removeprefix(_STOP): _stop(value) for key, value in _STOPS.rows(connection)}
-
-
-def _keep(connection: Connection, key: str, value: str) -> None:
-    statement = insert(connection, meta).values(key=key, value=value)
-    connection.execute(statement.on_conflict_do_update(index_elements=["key"], set_={"value": value}))
 
 
 def _stop(value: str) -> Stop:

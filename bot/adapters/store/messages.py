@@ -15,7 +15,7 @@ from bot.pipeline.ports.outbox import Selection
 _ALONE = case(
     (or_(deliveries.c.message.is_not(None), deliveries.c.kind == "alert"), None), else_=deliveries.c.seq
 )
-"""Tells apart what is sent alone: neither waiting alerts nor the rows of one message."""
+"""The own id of a delivery that makes a message alone; NULL for waiting alerts and for the rows of one message."""
 _UNASSIGNED = deliveries.c.message.is_(None)
 _GROUPED_BY = (
     deliveries.c.message,

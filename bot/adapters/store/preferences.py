@@ -51,7 +51,7 @@ from bot.adapters.store.schema import (
     votes,
 )
 from bot.adapters.store.schema import micros as micros_of
-from bot.adapters.store.sql import insert
+from bot.adapters.store.sql import insert, upsert
 from bot.domain.papers import PaperId
 from bot.domain.planning import due_time
 from bot.domain.preferences import NOTHING, Choices, ChosenChannel, ChosenSubscription
@@ -90,10 +90,11 @@ class PreferenceTables:
             after = change(before)
             if after == before:
                 return after
-            connection.execute(delete(preferences).where(preferences.c.subscriber == subscriber))
-            if after != NOTHING:
-                row = {"subscriber": subscriber, "content": text_of(after), "changed_at": now}
-                connection.execute(insert(connection, preferences), row)
+            if after == NOTHING:
+                connection.execute(delete(preferences).where(preferences.c.subscriber == subscriber))
+            else:
+                values = {"content": text_of(after), "changed_at": now}
+                upsert(connection, preferences, {"subscriber": subscriber}, values)
             _next_revision(connection)
             return after
 
@@ -127,8 +128,7 @@ class PreferenceTables:
     # --- proposals
 
     def propose(self, proposal: Proposal, now: datetime) -> None:
-        row = {
-            "id": proposal.id,
+        values = {
             "kind": proposal.kind,
             "address": proposal.address,
             "content": json.dumps(dict(proposal.values), ensure_ascii=False),
@@ -137,9 +137,7 @@ class PreferenceTables:
         old = proposals.c.made_at < moment_of(micros_of(now) - _PROPOSALS_KEPT_MICROS)
         with writing(self._engine) as connection:
             connection.execute(delete(proposals).where(old))
-            statement = insert(connection, proposals).values(row)
-            replaced = {name: value for name, value in row.items() if name != "id"}
-            connection.execute(statement.on_conflict_do_update(index_elements=["id"], set_=replaced))
+            upsert(connection, proposals, {"id": proposal.id}, values)
 
     def withdraw(self, proposal_id: str) -> Proposal | None:
         stored = self.proposal(proposal_id)
@@ -316,9 +314,7 @@ def _revision(connection: Connection) -> int:
 
 def _next_revision(connection: Connection) -> None:
     """Increase the revision of the preferences, and wake the other machines."""
-    number = str(_revision(connection) + 1)
-    statement = insert(connection, meta).values(key=_REVISION, value=number)
-    connection.execute(statement.on_conflict_do_update(index_elements=["key"], set_={"value": number}))
+    upsert(connection, meta, {"key": _REVISION}, {"value": str(_revision(connection) + 1)})
     notify(connection)
 
 

@@ -32,7 +32,7 @@ from bot.adapters.store.schema import (
     voters,
     votes,
 )
-from bot.adapters.store.sql import chunks, insert
+from bot.adapters.store.sql import chunks, insert, upsert
 from bot.domain.delivery import Delivery, State, repeat_part
 from bot.domain.papers import Paper, PaperId, Question
 from bot.domain.quizzes.repetition import STEPS, LeitnerCard
@@ -161,7 +161,7 @@ class SqlQuizTransaction:
                 statement = insert(self._connection, votes).values(**key, **values)
                 self._connection.execute(statement.on_conflict_do_nothing())
             else:
-                self._put(votes, key, values)
+                upsert(self._connection, votes, key, values)
 
     def save_states(self, states: Sequence[PollState], now: datetime) -> None:
         for state in states:
@@ -173,11 +173,11 @@ class SqlQuizTransaction:
             }
             if state.closed:
                 values["closed_at"] = now
-            self._put(poll_states, {"poll": state.poll}, values)
+            upsert(self._connection, poll_states, {"poll": state.poll}, values)
 
     def save_names(self, names: Mapping[int, str]) -> None:
         for person, name in names.items():
-            self._put(voters, {"person": person}, {"name": name})
+            upsert(self._connection, voters, {"person": person}, {"name": name})
 
     def expect_member(self, chat: str, person: int) -> None:
         statement = insert(self._connection, members).values(chat=chat, person=person)
@@ -203,7 +203,7 @@ class SqlQuizTransaction:
             "answered_at": card.answered_at,
             "due_at": due_at,
         }
-        self._put(cards, key, values)
+        upsert(self._connection, cards, key, values)
 
     def unchecked_polls(self, limit: int) -> tuple[AskedPoll, ...]:
         stale = or_(polls.c.checked_against.is_(None), polls.c.checked_against != papers.c.changed_at)
@@ -332,10 +332,6 @@ class SqlQuizTransaction:
         refresh_ready(self._connection, [target])
         return True
 
-    def _put(self, table: Any, key: Mapping[str, Any], values: Mapping[str, Any]) -> None:
-        statement = insert(self._connection, table).values(**key, **values)
-        self._connection.execute(statement.on_conflict_do_update(index_elements=list(key), set_=dict(values)))
-
 
 class QuizTables:
     """`QuizStore` over a database."""
@@ -423,7 +419,7 @@ class QuizTables:
     def save_members(self, chat: str, people: Mapping[int, bool]) -> None:
         with writing(self._engine) as connection:
             for person, is_member in people.items():
-                self._put_member(connection, chat, person, {"belongs": int(is_member)})
+                upsert(connection, members, {"chat": chat, "person": person}, {"belongs": int(is_member)})
 
     def hidden(self, chats: Sequence[str]) -> frozenset[int]:
         query = select(members.c.person).where(members.c.chat.in_(chats), members.c.hidden == 1)
@@ -432,7 +428,7 @@ class QuizTables:
 
     def hide(self, chat: str, person: int, *, hidden: bool) -> None:
         with writing(self._engine) as connection:
-            self._put_member(connection, chat, person, {"hidden": int(hidden)})
+            upsert(connection, members, {"chat": chat, "person": person}, {"hidden": int(hidden)})
 
     def topics(self, wanted: Collection[tuple[str, PaperId]]) -> dict[tuple[str, PaperId], tuple[str, ...]]:
         asked: dict[str, set[PaperId]] = defaultdict(set)
@@ -454,12 +450,6 @@ class QuizTables:
         )
         with reading(self._engine) as connection:
             return tuple(paper_of(row.id, row.content) for row in connection.execute(query))
-
-    def _put_member(self, connection: Any, chat: str, person: int, values: Mapping[str, int]) -> None:
-        statement = insert(connection, members).values(chat=chat, person=person, **values)
-        connection.execute(
-            statement.on_conflict_do_update(index_elements=["chat", "person"], set_=dict(values))
-        )
 
 
 def _in_chats(chats: Sequence[str]) -> Any:

@@ -6,7 +6,7 @@ from sqlalchemy import Engine, select
 
 from bot.adapters.store.engine import reading, writing
 from bot.adapters.store.schema import source_states
-from bot.adapters.store.sql import insert
+from bot.adapters.store.sql import upsert
 from bot.domain.sources import SourceState
 
 
@@ -23,6 +23,6 @@ class Sources:
 
     def save_source_state(self, state: SourceState) -> None:
         values = asdict(state)
+        key = {"name": values.pop("name")}
         with writing(self._engine) as connection:
-            statement = insert(connection, source_states).values(values)
-            connection.execute(statement.on_conflict_do_update(index_elements=["name"], set_=values))
+            upsert(connection, source_states, key, values)

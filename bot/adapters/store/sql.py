@@ -28,6 +28,12 @@ def insert(connection: Connection, table: Table) -> Any:
     return postgresql.insert(table)
 
 
+def upsert(connection: Connection, table: Table, key: Mapping[str, Any], values: Mapping[str, Any]) -> None:
+    """Insert a row, or give these values to the row that has the key already."""
+    statement = insert(connection, table).values(**key, **values)
+    connection.execute(statement.on_conflict_do_update(index_elements=list(key), set_=dict(values)))
+
+
 def chunks(values: Iterable[_T]) -> Iterator[list[_T]]:
     """The values in lists short enough for an IN (…) clause."""
     left = iter(values)

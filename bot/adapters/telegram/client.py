@@ -235,9 +235,8 @@ class Connection:
         self._connections = connections
         for noisy in ("httpx", "httpcore"):
             logging.getLogger(noisy).setLevel(logging.WARNING)
-        logging.getLogger("telegram").setLevel(
-            logging.CRITICAL
-        )  # logs tracebacks of errors that are handled here
+        # It would log tracebacks of errors that are handled here.
+        logging.getLogger("telegram").setLevel(logging.CRITICAL)
 
     def __repr__(self) -> str:
         return f"Connection({self._api_url})"
