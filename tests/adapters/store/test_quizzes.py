@@ -107,7 +107,7 @@ def test_a_vote_on_which_the_reader_fails_holds_up_nothing_either(
 def test_many_votes_are_counted_and_many_polls_corrected_in_parts(
     room: Classroom, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bot.pipeline.vote_counter._TOGETHER", 2)
+    monkeypatch.setattr("bot.pipeline.vote_counter._BATCH_SIZE", 2)
     for poll in room.ask(a_quizzed_paper(1, *a_quiz(5, keyed=False))):
         room.vote(poll, 7, 0)
     assert room.count() == 5
