@@ -17,7 +17,7 @@ RUN useradd --system --uid 10001 --home-dir /app --shell /usr/sbin/nologin paper
 COPY --from=build /opt/paperboy /opt/paperboy
 COPY config /app/config
 COPY seeds /app/seeds
-# 127.0.0.1 in a container is nobody's; which of the host's addresses lead here, the host says.
+# 127.0.0.1 cannot be reached from outside the container; the host decides which of its addresses lead here.
 ENV PATH=/opt/paperboy/bin:$PATH PYTHONUNBUFFERED=1 PAPERBOY_LISTEN=0.0.0.0:8080
 WORKDIR /app
 USER paperboy

@@ -1,5 +1,5 @@
-# What there is to do here: `make help`. Everything runs in an environment of its own, .venv;
-# it needs Python 3.11 or newer, make, and the package index once.
+# `make help` lists the targets. They use an environment of their own, .venv, and need Python 3.11 or newer, make, and
+# once the package index.
 
 SHELL := /bin/sh
 VENV ?= .venv
@@ -15,24 +15,24 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 .DEFAULT_GOAL := help
 .PHONY: help run demo test mutants soak man check format lock clean python
 
-help: ## this list
+help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
-run: $(VENV)/.installed ## set up, read seeds/, deliver, and go on watching (Ctrl-C ends it)
+run: $(VENV)/.installed ## set up, read seeds/, deliver, and keep watching (stop with Ctrl-C)
 	@exec $(BIN)/paperboy run
 
-demo: $(VENV)/.installed ## alerts, a mail, a quiz and the feed, with nothing left behind
+demo: $(VENV)/.installed ## show an alert, a mail, a quiz and a feed; nothing is left behind
 	@exec $(BIN)/paperboy demo
 
-# These cover domain and pipeline in full; all others run without the tracer, which doubles the time of what it sees
-# before Python 3.14.
+# These tests cover domain and pipeline completely. All others run without the tracer, which before Python 3.14 doubles
+# their time.
 TRACED := tests/domain tests/pipeline tests/adapters/store/test_quizzes.py
-# One process more than processors: some tests wait.
+# One process more than processors, because some tests wait.
 PROCESSES ?= $(shell expr 1 + $$(getconf _NPROCESSORS_ONLN))
 TESTS ?=
-# Compiled files are kept, so that neither the next run nor a process that a test starts compiles them again.
+# Compiled files are kept, for the next run and for processes that tests start.
 test: export PYTHONDONTWRITEBYTECODE :=
-test: $(VENV)/.installed-dev ## the whole test suite, with coverage (TESTS="tests/domain -x": pytest's arguments)
+test: $(VENV)/.installed-dev ## run all tests with coverage, or some (TESTS="tests/domain -x")
 ifeq ($(TESTS),)
 	$(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile --no-loadscope-reorder --durations 10 --cov --traced "$(TRACED)"
 else
@@ -40,34 +40,34 @@ else
 endif
 
 MUTANTS ?=
-mutants: $(VENV)/.installed-dev ## a sample of 200 mutants of domain and pipeline (MUTANTS="--seed 2": others)
+mutants: $(VENV)/.installed-dev ## test 200 mutants of domain and pipeline (MUTANTS="--seed 2": others)
 	@$(PIP) install -c constraints.txt --group mutants
 	$(BIN)/python -m tools.mutants $(MUTANTS)
 
 SECONDS ?= 600
-soak: $(VENV)/.installed-dev ## kills, floods, faults and years of digests for 10 minutes (SECONDS=60: shorter)
+soak: $(VENV)/.installed-dev ## run kills, floods and faults for 10 minutes (SECONDS=60: shorter)
 	$(BIN)/python -m tests.e2e.soak --seconds $(SECONDS)
 
-man: $(VENV)/.installed ## the man page, made from the commands: deploy/paperboy.1
+man: $(VENV)/.installed ## make the man page deploy/paperboy.1 from the commands
 	$(BIN)/python -m tools.man
 
-check: $(VENV)/.installed-dev ## format, lint, types, import contracts
+check: $(VENV)/.installed-dev ## check format, lint, types and import contracts
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-format: $(VENV)/.installed-dev ## put the code into its form and list its files in docs/architecture.md
+format: $(VENV)/.installed-dev ## format the code, and list its files in docs/architecture.md
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 	$(BIN)/python -m tools.rooms
 
-lock: $(VENV)/.installed-dev ## renew constraints.txt: the newest versions that fit, for each Python
+lock: $(VENV)/.installed-dev ## update constraints.txt to the newest versions
 	@$(PIP) install uv
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --all-extras --group mutants --upgrade \
 		--no-annotate --no-header --no-emit-index-url pyproject.toml -o constraints.txt
 
-clean: ## remove the environment and what tools left behind; state/ stays
+clean: ## remove the environment and temporary files, but not state/
 	rm -rf $(VENV) build dist .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
