@@ -342,7 +342,7 @@ class Pages:
         elif result is not None:
             step, bar_days = self._hit_bars(result, days)
             last_day = bar_days[-1][0] + timedelta(days=step - 1) if bar_days else None
-            every = (
+            hits_title = (
                 texts("hits_every", days=step)
                 if step > _WEEK
                 else texts.hits_a_week
@@ -360,11 +360,11 @@ class Pages:
                         Bar(value=count, label=f"{words.day(day)}: {texts.count('paper', count)}")
                         for day, count in bar_days
                     ],
-                    title=every,
+                    title=hits_title,
                 )
                 if bar_days and result.found
                 else None,
-                "hits_every": every,
+                "hits_title": hits_title,
                 "first_day": _short_day(words, bar_days[0][0]) if bar_days else "",
                 "last_day": _short_day(words, last_day) if last_day else "",
                 "samples": [self._match_item(language, result.query, match) for match in result.matches],

@@ -51,14 +51,14 @@ class PaperEndpoints:
         )
 
     async def day(self, request: Request) -> Response:
-        language, asked = language_of(request.scope), request.path_params["day"]
+        language, day_text = language_of(request.scope), request.path_params["day"]
         day = None
-        if asked != "undated":
+        if day_text != "undated":
             try:
-                day = date.fromisoformat(asked)
+                day = date.fromisoformat(day_text)
             except ValueError:
                 raise HTTPException(404) from None
-            if str(day) != asked:
+            if str(day) != day_text:
                 return RedirectResponse(f"{self._pages.base}/digests/{day}", status_code=301)
 
         def make() -> Answer:
@@ -69,11 +69,11 @@ class PaperEndpoints:
         return await self._cached(request, make)
 
     async def paper(self, request: Request) -> Response:
-        language, asked = language_of(request.scope), request.path_params["paper"]
-        paper_id = parse_paper_id(asked)
+        language, written_id = language_of(request.scope), request.path_params["paper"]
+        paper_id = parse_paper_id(written_id)
         if paper_id is None:
             raise HTTPException(404)
-        if paper_id != asked:
+        if paper_id != written_id:
             return RedirectResponse(self._pages.paper_path(paper_id), status_code=301)
 
         def make() -> Answer:

@@ -97,8 +97,8 @@ class WebSite:
             return RedirectResponse(f"{self.pages.base}{quote(path[:-1], safe='/:')}{query}", 301)
         searched = None
         if status == NOT_FOUND:
-            asked: str = request.path_params.get("paper", "")
-            searched = asked.rpartition(":")[2].replace("-", " ")[:200]
+            paper_id: str = request.path_params.get("paper", "")
+            searched = paper_id.rpartition(":")[2].replace("-", " ")[:200]
         page = self.message(language_of(request.scope), status, searched)
         page.headers.update(getattr(error, "headers", None) or {})
         return page

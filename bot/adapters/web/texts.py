@@ -8,7 +8,6 @@ LANGUAGES: Final[Mapping[str, str]] = {"en": "English", "zh": "中文"}
 
 _ENGLISH: Final[Mapping[str, str]] = {
     "skip": "Skip to content",
-    "papers": "Papers",
     "days": "All days",
     "preview": "Follow a topic",
     "trends": "Trends",
@@ -53,8 +52,7 @@ _ENGLISH: Final[Mapping[str, str]] = {
     "related": "Related papers",
     "builds_on": "Papers that build on it",
     "builds_on_note": "Later papers that mention {name}.",
-    "export": "Cite",
-    "why": "Why",
+    "cite": "Cite",
     "sources": "Sources",
     "published": "Published",
     "categories": "Categories",
@@ -217,7 +215,6 @@ _ENGLISH: Final[Mapping[str, str]] = {
 
 _CHINESE: Final[Mapping[str, str]] = {
     "skip": "跳到正文",
-    "papers": "论文",
     "days": "全部日期",
     "preview": "关注主题",
     "trends": "趋势",
@@ -262,8 +259,7 @@ _CHINESE: Final[Mapping[str, str]] = {
     "related": "相关论文",
     "builds_on": "后续论文",
     "builds_on_note": "之后提到 {name} 的论文。",
-    "export": "引用",
-    "why": "匹配",
+    "cite": "引用",
     "sources": "来源",
     "published": "发表",
     "categories": "类别",

@@ -1,4 +1,4 @@
-"""A service that keeps its promises in memory, and the application over it."""
+"""An in-memory service, and the application over it."""
 
 from collections.abc import AsyncIterator
 from datetime import date, datetime

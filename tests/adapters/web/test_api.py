@@ -1,4 +1,4 @@
-"""The read API, held against its own description."""
+"""The read API, checked against its own OpenAPI document."""
 
 import jsonschema
 import pytest

@@ -1,4 +1,4 @@
-"""What each path gives, and what it keeps to itself."""
+"""The application over an in-memory service: what each path answers."""
 
 import asyncio
 import gzip
@@ -50,7 +50,9 @@ def page(response: httpx.Response) -> LexborHTMLParser:
 # --- feeds ------------------------------------------------------------------------------------------
 
 
-async def test_the_feed_is_the_service_s(client: httpx.AsyncClient, service: FakeService) -> None:
+async def test_the_feed_has_the_entries_of_the_service(
+    client: httpx.AsyncClient, service: FakeService
+) -> None:
     response = await client.get("/feed.atom")
     assert response.status_code == 200
     assert response.headers["content-type"] == "application/atom+xml; charset=utf-8"
@@ -85,7 +87,7 @@ async def test_a_date_is_compared_where_there_is_no_tag(client: httpx.AsyncClien
     assert (await client.get("/feed.atom", headers=both)).status_code == 200
 
 
-async def test_gzip_goes_to_those_who_take_it_and_has_a_tag_of_its_own(client: httpx.AsyncClient) -> None:
+async def test_gzip_goes_to_clients_that_accept_it_and_has_its_own_etag(client: httpx.AsyncClient) -> None:
     plain = await client.get("/feed.atom", headers={"Accept-Encoding": "identity"})
     zipped = await client.get("/feed.atom", headers={"Accept-Encoding": "deflate, gzip;q=0.5"})
     refused = await client.get("/feed.atom", headers={"Accept-Encoding": "gzip;q=0"})
@@ -100,7 +102,7 @@ async def test_gzip_goes_to_those_who_take_it_and_has_a_tag_of_its_own(client: h
     assert (await client.get("/feed.atom", headers=known)).status_code == 304
 
 
-async def test_zipped_bytes_are_the_same_every_time(app, service: FakeService) -> None:
+async def test_compressed_bytes_are_the_same_every_time(app, service: FakeService) -> None:
     from bot.adapters.web.answers import answer
 
     body = render_atom(service.feed)
@@ -138,9 +140,7 @@ async def test_the_front_page_lists_the_newest_papers_and_the_feed(client: httpx
     assert tree.css_first("h2 a").text() == "Friday, 18 September 2026"
 
 
-async def test_the_first_reader_sets_off_what_later_pages_need(
-    client: httpx.AsyncClient, service: FakeService
-) -> None:
+async def test_the_first_request_starts_the_warm_up(client: httpx.AsyncClient, service: FakeService) -> None:
     assert [(await client.get("/")).status_code for _ in range(3)] == [200, 200, 200]
     assert service.warmed == 1
 
@@ -154,7 +154,7 @@ async def test_a_day_has_one_heading_whatever_the_order_of_arrival(
     assert headings == ["Friday, 18 September 2026", "Thursday, 17 September 2026"]
 
 
-async def test_a_site_without_papers_leads_a_newcomer_by_the_hand(
+async def test_a_site_without_papers_shows_how_to_get_started(
     client: httpx.AsyncClient, service: FakeService
 ) -> None:
     service.feed = a_feed()
@@ -344,7 +344,7 @@ async def test_a_huge_body_is_refused_and_nothing_done(
 
 
 @pytest.mark.parametrize("path", ALL_PAGES)
-async def test_every_answer_carries_the_safety_headers(
+async def test_every_answer_has_the_security_headers(
     client: httpx.AsyncClient, service: FakeService, path
 ) -> None:
     service.put(HALA)
@@ -362,7 +362,7 @@ async def test_every_answer_carries_the_safety_headers(
 
 
 @pytest.mark.parametrize("path", ALL_PAGES[:-1])
-async def test_wrong_methods_are_told_so(client: httpx.AsyncClient, path) -> None:
+async def test_a_wrong_method_is_answered_with_405(client: httpx.AsyncClient, path) -> None:
     response = await client.delete(path)
     assert response.status_code == 405
     assert "GET" in response.headers["allow"]

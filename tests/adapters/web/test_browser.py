@@ -169,7 +169,9 @@ async def faults_of(page: Page) -> list[str]:
 
 
 @in_windows("wide", "phone")
-async def test_every_page_is_well_made(visitor: Visitor, site: ServedSite, empty_site: ServedSite) -> None:
+async def test_every_page_is_accessible_and_loads_without_complaints(
+    visitor: Visitor, site: ServedSite, empty_site: ServedSite
+) -> None:
     faults = {}
     for url, status in all_pages(site, empty_site).items():
         await visitor.open(url, status)

@@ -1,4 +1,4 @@
-"""Preferences behind a capability: what can be set, and who cannot."""
+"""Forms: preferences and objections behind a token, sign-ups, and the protection of forms."""
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -60,7 +60,7 @@ def text(tree: LexborHTMLParser) -> str:
     return tree.css_first("main").text()
 
 
-async def test_the_page_shows_what_is_set_and_keeps_it_to_itself(
+async def test_preferences_are_shown_and_neither_cached_nor_indexed(
     client: httpx.AsyncClient, path: str
 ) -> None:
     response = await client.get(path)
@@ -172,7 +172,9 @@ async def test_a_word_is_left_out_by_its_button_and_taken_back_by_the_next(
     assert made.registry.subscriber("alice").exclude == ()
 
 
-async def test_what_brought_it_can_be_paused_there(client, made: World, unwanted: str) -> None:
+async def test_the_subscription_that_brought_a_paper_can_be_paused_there(
+    client, made: World, unwanted: str
+) -> None:
     await sent(client, unwanted, action="pause", subscription="language models")
     assert made.preferences.listed("alice")[0].paused
     assert "paused" in text(await tree_of(client, unwanted))
@@ -215,7 +217,7 @@ async def test_too_many_exclusions_are_refused_on_the_page(client, made: World, 
     )
 
 
-async def test_looking_behind_a_capability_has_a_limit_too(client, path: str) -> None:
+async def test_pages_behind_a_token_have_a_limit_too(client, path: str) -> None:
     answers = []
     while 429 not in answers and len(answers) < 500:
         answers.append((await client.get(path)).status_code)
@@ -286,7 +288,7 @@ async def test_what_the_configuration_sets_is_shown_and_not_to_be_changed(world:
     assert fields.css_first("button") is not None
 
 
-async def test_who_has_only_a_feed_is_asked_for_no_times_of_delivery(world: MakeWorld) -> None:
+async def test_a_subscriber_with_only_a_feed_is_offered_no_delivery_times(world: MakeWorld) -> None:
     made = world(a_subscriber("alice", a_channel("atom")), first_run=0)
     app = create_app(
         a_service(made), formats=FORMATS, clock=made.clock, site_title="P", site_url=SITE, fresh_for=0
@@ -297,7 +299,7 @@ async def test_who_has_only_a_feed_is_asked_for_no_times_of_delivery(world: Make
     assert tree.css_first("[name=deliver]") is None
 
 
-async def test_everything_can_be_taken_along(client, path: str) -> None:
+async def test_all_settings_can_be_downloaded(client, path: str) -> None:
     response = await client.get(f"{path}/export")
     assert "alice" in response.text
     assert "language models" in response.text
@@ -336,7 +338,7 @@ async def test_a_form_from_another_site_is_refused(client, made: World, path: st
 
 
 @pytest.mark.parametrize("headers", [{"Origin": "null"}, {"Origin": SITE, "Sec-Fetch-Site": "same-origin"}])
-async def test_a_form_of_this_site_is_taken(client, path: str, headers) -> None:
+async def test_a_form_of_this_site_is_accepted(client, path: str, headers) -> None:
     assert (await sent(client, path, headers=headers, action="add", query="graph")).status_code == 303
 
 
@@ -346,7 +348,7 @@ async def test_a_form_without_its_key_or_with_an_unknown_action_is_refused(clien
     assert (await client.post(path, content=b"\xff=\xfe&a=%ff")).status_code == 400
 
 
-async def test_many_forms_are_told_to_wait(client, path: str) -> None:
+async def test_a_client_that_sends_many_forms_has_to_wait(client, path: str) -> None:
     answers = [(await client.post(path, data={})).status_code for _ in range(22)]
     assert answers[:20] == [403] * 20
     assert answers[-1] == 429
@@ -397,7 +399,7 @@ async def open_client(made: World, asked: Asked) -> AsyncIterator[httpx.AsyncCli
         yield client
 
 
-async def test_an_address_is_asked_before_anything_is_sent_to_it(
+async def test_the_owner_of_an_address_is_asked_before_anything_is_sent(
     open_client, made: World, asked: Asked
 ) -> None:
     form = (await tree_of(open_client, "/preview?q=language")).css_first("form[action='/subscribe']")
@@ -431,13 +433,13 @@ async def test_a_visitor_is_told_the_same_whether_a_mail_went_out_or_not(open_cl
 @pytest.mark.parametrize(
     "fields", [{"address": "nobody", "q": "cats"}, {"address": "a@example.org", "q": "(cats"}]
 )
-async def test_what_cannot_be_subscribed_to_is_said(open_client, asked: Asked, fields) -> None:
+async def test_a_sign_up_that_is_refused_says_why(open_client, asked: Asked, fields) -> None:
     response = await open_client.post("/subscribe", data=fields)
     assert response.status_code == 400
     assert not asked.tokens
 
 
-async def test_a_mail_server_that_does_not_answer_is_said(open_client, asked: Asked) -> None:
+async def test_a_mail_server_that_does_not_answer_is_reported(open_client, asked: Asked) -> None:
     asked.failure = TryLater("421", wait=timedelta(minutes=1))
     response = await open_client.post("/subscribe", data={"address": "bob@example.org", "q": "cats"})
     assert response.status_code == 503

@@ -82,7 +82,7 @@ async def test_the_front_page_leads_to_every_day(client: httpx.AsyncClient) -> N
     ]
 
 
-async def test_a_day_knows_its_neighbours(client: httpx.AsyncClient) -> None:
+async def test_a_day_links_to_the_days_beside_it(client: httpx.AsyncClient) -> None:
     tree = await page(client, "/digests/2026-09-10")
     assert len(titles(tree)) == 2
     assert tree.css_first("[rel=prev]").attributes["href"] == "/digests/2026-09-18"
@@ -248,7 +248,7 @@ async def test_five_queries_are_not_compared_and_not_cut_to_four(client: httpx.A
 
 
 @pytest.mark.parametrize("month", ["0000-01", "0000-12", "9999-12", "2025-13", "2025-9"])
-async def test_a_month_that_is_none_is_not_found(client: httpx.AsyncClient, month: str) -> None:
+async def test_an_invalid_month_is_not_found(client: httpx.AsyncClient, month: str) -> None:
     assert (await client.get(f"/archive/{month}.atom")).status_code == 404
 
 
@@ -282,7 +282,7 @@ async def test_a_slash_too_many_leads_to_the_page_on_this_site(
         ("fr", "en"),
     ],
 )
-async def test_weights_that_are_none_choose_no_language(
+async def test_invalid_weights_choose_no_language(
     client: httpx.AsyncClient, accepted: str, language: str
 ) -> None:
     response = await client.get("/", headers={"Accept-Language": accepted})
@@ -356,7 +356,7 @@ async def test_a_preview_leads_to_a_feed(client: httpx.AsyncClient) -> None:
     }
 
 
-async def test_a_dead_query_says_so_and_a_wrong_one_why(client: httpx.AsyncClient) -> None:
+async def test_a_query_without_matches_says_so_and_a_faulty_one_says_why(client: httpx.AsyncClient) -> None:
     assert (
         (await page(client, "/preview?q=zebrafish"))
         .css_first(".pace")
@@ -492,7 +492,7 @@ async def test_every_page_is_in_the_readers_language_and_its_links_stay_in_it(cl
     ["/", "/digests", "/digests/2026-09-18", "/papers/arxiv:2509.14001", "/search?q=web", "/search?q=(x", "/search",
      "/preview?q=web", "/preview", "/trends?q=web,cats", "/nothing"],
 )  # fmt: skip
-async def test_a_page_can_be_read_by_ear_and_by_keyboard(client: httpx.AsyncClient, path: str) -> None:
+async def test_a_page_suits_screen_readers_and_keyboards(client: httpx.AsyncClient, path: str) -> None:
     tree = LexborHTMLParser((await client.get(path)).text)
     ids = [node.attributes["id"] for node in tree.css("[id]")]
     assert len(ids) == len(set(ids))

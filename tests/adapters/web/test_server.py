@@ -1,4 +1,4 @@
-"""The real server on loopback: what only shows on a socket."""
+"""The server on loopback: behaviour that only shows on a socket."""
 
 import asyncio
 import logging
@@ -28,7 +28,7 @@ def url(server: WebServer, path: str) -> str:
     return f"http://{server.address}{path}"
 
 
-async def test_it_answers_and_says_little_of_itself(server: WebServer) -> None:
+async def test_it_answers_without_naming_its_software(server: WebServer) -> None:
     async with httpx.AsyncClient() as client:
         response = await client.get(url(server, "/feed.atom"))
     assert response.status_code == 200
@@ -54,7 +54,7 @@ async def test_small_answers_are_not_held_back(server: WebServer) -> None:
 
 @pytest.mark.skipif(not hasattr(socket, "TCP_CONGESTION"), reason="only Linux lets a program choose")
 @pytest.mark.parametrize(("host", "paced"), [("127.0.0.1", False), ("localhost", False), ("0.0.0.0", True)])
-async def test_what_stays_on_this_machine_is_not_paced(app: Middleware, host: str, paced: bool) -> None:
+async def test_loopback_connections_are_not_paced(app: Middleware, host: str, paced: bool) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as untouched:
         usual = untouched.getsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, 16)
     server = await serve(app, f"{host}:0")
@@ -95,9 +95,7 @@ async def _is_closed(reader: asyncio.StreamReader) -> bool:
         return not await reader.read()
 
 
-async def test_a_request_head_that_does_not_come_whole_is_waited_for_only_so_long(
-    app: Middleware, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_an_incomplete_request_head_times_out(app: Middleware, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(protocol, "HEAD_SECONDS", 0.05)
     server = await serve(app, "127.0.0.1:0")
     host, _, port = server.address.rpartition(":")
@@ -108,7 +106,7 @@ async def test_a_request_head_that_does_not_come_whole_is_waited_for_only_so_lon
     await server.stop()
 
 
-async def test_one_address_cannot_take_all_connections_with_heads_that_do_not_come(
+async def test_one_address_cannot_take_all_connections_with_incomplete_heads(
     app: Middleware, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(protocol, "HEADS_PER_ADDRESS", 3)
@@ -127,7 +125,7 @@ async def test_one_address_cannot_take_all_connections_with_heads_that_do_not_co
     assert not protocol._waiting
 
 
-async def test_signals_stay_with_whoever_runs_the_loop(app: Middleware) -> None:
+async def test_signals_are_left_to_the_owner_of_the_loop(app: Middleware) -> None:
     before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
     server = await serve(app, "127.0.0.1:0")
     await asyncio.sleep(0)
@@ -151,7 +149,7 @@ async def test_a_taken_address_is_a_usage_error(app: Middleware) -> None:
 
 
 @pytest.mark.parametrize("listen", ["", "8080", "127.0.0.1", "127.0.0.1:http", "127.0.0.1:99999"])
-async def test_an_odd_address_is_a_usage_error(app: Middleware, listen) -> None:
+async def test_a_malformed_address_is_a_usage_error(app: Middleware, listen) -> None:
     with pytest.raises(UsageError, match=r"web\.listen"):
         await serve(app, listen)
 
@@ -254,7 +252,7 @@ async def test_requests_in_one_segment_get_an_answer_each_and_count_as_several(
     assert cached.cache.reply(FEED[20:]) is None
 
 
-async def test_private_requests_are_not_kept(line: Line, cached: Middleware) -> None:
+async def test_private_answers_are_not_cached(line: Line, cached: Middleware) -> None:
     request = f"GET /feeds/{FEED_TOKEN}.atom HTTP/1.1\r\nHost: a\r\n\r\n".encode()
     assert await line.say(request) == await line.say(request)
     assert cached.cache.reply(request) is None
@@ -298,7 +296,7 @@ async def test_a_client_that_does_not_read_takes_no_memory(line: Line) -> None:
     assert [await line.answer() for _ in range(count)] == [feed] * count
 
 
-async def test_very_many_replies_are_forgotten_and_long_requests_never_kept(cached: Middleware) -> None:
+async def test_very_many_replies_are_dropped_and_long_requests_never_cached(cached: Middleware) -> None:
     cached.cache._asked_at = asyncio.get_running_loop().time()
     for number in range(2_000):
         cached.cache.cache_reply(b"%d" % number, Reply(status=200, headers=b"", body=b""))

@@ -52,7 +52,7 @@ async def test_papers_and_feeds_can_be_read(world: MakeWorld):
     assert service.feeds.of_token("nothing") is None
 
 
-async def test_whoever_got_a_mail_can_unsubscribe_with_it_as_often_as_they_like(world: MakeWorld):
+async def test_the_token_of_a_mail_unsubscribes_and_may_be_used_again(world: MakeWorld):
     made, service = started(world)
     made.read("a.md", a_digest(1))
     await made.send()
@@ -70,7 +70,7 @@ async def test_whoever_got_a_mail_can_unsubscribe_with_it_as_often_as_they_like(
     assert len(made.telegram.taken) == 2
 
 
-async def test_any_other_text_unsubscribes_nobody(world: MakeWorld):
+async def test_any_other_token_unsubscribes_nobody(world: MakeWorld):
     made, service = started(world)
     made.read("a.md", a_digest(1))
     await made.send()
