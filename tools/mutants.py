@@ -405,8 +405,8 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
     ): "one length less is kept in the cache; the folded words are the same",
     (
         "bot/pipeline/circuit_breaker.py",
-        "in_topic = receipt.astray is None",
-        "in_topic = receipt.astray is not None",
+        "in_topic = receipt.lost_topic is None",
+        "in_topic = receipt.lost_topic is not None",
     ): "the mark is compared with earlier marks alone, which are turned round as well",
     (
         "bot/pipeline/rate_limiter.py",

@@ -134,7 +134,7 @@ def resolve_incidents(subject: str, before: Sequence[Incident], *kinds: str) -> 
 
 
 def takes_alarms(subscriber: Subscriber) -> bool:
-    """False for somebody who has only documents (feeds): those carry papers."""
+    """False for a subscriber who has only documents (feeds), which carry no alarms."""
     return any(not channel.capabilities.is_document for channel in subscriber.channels)
 
 

@@ -85,7 +85,7 @@ class SubscriptionMatcher:
 
     @property
     def similarity(self) -> Similarity | None:
-        """Similarity to the papers that these subscribers like; None where nobody likes any."""
+        """Similarity to the papers of all `like:` subscriptions; None where there are none."""
         return self._similarity(self._liked_papers) if self._liked_papers and self._similarity else None
 
     def changed_to(self, subscribers: Sequence[Subscriber]) -> "SubscriptionMatcher":

@@ -32,8 +32,8 @@ class Receipt:
     """Number of messages that count against the service's limits: two for a poll with a preface."""
     papers_shown: int | None = None
     """How many of an alert's papers the message itself shows, the best ones; None: all."""
-    astray: str | None = None
-    """Why it went to the chat itself instead of its topic; None where it did not."""
+    lost_topic: str | None = None
+    """Why the topic could not be used, so that the message went to the chat itself; None where it did not."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

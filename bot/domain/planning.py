@@ -15,7 +15,7 @@ from bot.domain.subscriptions import Channel, Subscriber, Subscription
 
 _EDITED: frozenset[Gain] = frozenset({"title", "authors", "summary", "points", "quiz"})
 _CORRECTED: frozenset[Gain] = frozenset({"answers"})
-"""Gains that are worth a correction by a new message: what was told before is wrong."""
+"""Gains that are worth a correction by a new message: the earlier message is wrong."""
 _SHOWN: frozenset[State] = frozenset({"sending", "sent", "merged"})
 """States of an alert whose message may show the old text (which version a `sending` one shows is unknown)."""
 _ON_ITS_WAY: frozenset[State] = frozenset({"pending", "held", "sending", "sent", "merged", "uncertain"})

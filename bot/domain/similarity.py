@@ -103,7 +103,7 @@ def written_words(liked: str, words: Iterable[str], document: Document) -> list[
 
 
 def weights_of(document: Document, papers_with: Callable[[str], int], papers: int) -> dict[str, float]:
-    """TF-IDF: the weights of a paper's words, as a vector of length 1; `papers_with` counts, of so many, those with a word."""
+    """The TF-IDF weights of a paper's words, as a vector of length 1; `papers_with` gives how many of the `papers` have a word."""
     most = max(papers * COMMON, 1)
     weights = {
         word: (1 + math.log(times)) * math.log((papers + 1) / (count + 0.5))

@@ -21,7 +21,7 @@ JITTER = 0.1
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Source:
-    """A git repository or a URL that is fetched every so often."""
+    """A git repository or a URL that is fetched regularly."""
 
     name: str
     """Its name in `source:` queries, `status`, `doctor` and alarms, and the name of its folder."""

@@ -164,16 +164,16 @@ class CircuitBreaker:
 
     async def _record_topic(self, claim: Claim, receipt: Receipt | None) -> None:
         """Report a topic that is gone; resolve that once a message arrives there."""
-        if receipt is None or (receipt.astray is None and "/" not in claim.target.address):
+        if receipt is None or (receipt.lost_topic is None and "/" not in claim.target.address):
             return
-        in_topic = receipt.astray is None
+        in_topic = receipt.lost_topic is None
         if self._in_topic.get(claim.key) == in_topic:
             return
-        if receipt.astray is None:
+        if receipt.lost_topic is None:
             await asyncio.to_thread(self._incidents.resolve, claim.key, self._now(), TOPIC_GONE)
         else:
             await asyncio.to_thread(
-                self._incidents.report, claim.key, receipt.astray, self._now(), TOPIC_GONE
+                self._incidents.report, claim.key, receipt.lost_topic, self._now(), TOPIC_GONE
             )
         self._in_topic[claim.key] = in_topic
 

@@ -152,7 +152,7 @@ class MessageBuilder:
         )
 
     def _is_wanted(self, item: Item, claim: Claim, subscriber: Subscriber) -> bool:
-        """Whether a subscription of somebody at the target still brings the paper: one that matched when it came, or another."""
+        """Whether a current subscription at the target matches the paper, of any subscriber there: an old one or a new one."""
         if item.reasons:
             return True
         noticed = self._papers.notices_on(subscriber.id, [item.paper.id])

@@ -1,4 +1,4 @@
-"""PaperFinder: stored papers by query, by similarity and by name, and what a query would have brought.
+"""PaperFinder: finds stored papers by query, by similarity and by name, and previews queries.
 
 The web pages, the read API, the feeds of queries, the chat and the command line all find papers by it.
 """

@@ -77,7 +77,7 @@ class Story:
     """True where the paper changed and that is not planned for the subscriber yet."""
     paused: tuple[str, ...] = ()
     """Names of the subscriptions that the person paused."""
-    astray: Mapping[str, str] = field(default_factory=dict)
+    lost_topics: Mapping[str, str] = field(default_factory=dict)
     """Targets whose messages go to the chat itself, since their topic is gone, with the reason."""
 
     @property
@@ -133,7 +133,7 @@ def story(
         being_planned=paper in digests.being_planned(subscriber.id),
         paused=tuple(paused),
         suspended=deliveries.suspended(sorted(targets)),
-        astray={
+        lost_topics={
             incident.subject: incident.what
             for incident in incidents
             if incident.kind == TOPIC_GONE and incident.subject in targets

@@ -179,4 +179,4 @@ def test_a_gone_topic_of_the_subscribers_own_belongs_to_the_story_and_other_trou
             trouble(REFUSED, "telegram:-5/8"),
         ),
     )
-    assert found.astray == {"telegram:-5/7": "telegram:-5/7: topic gone"}
+    assert found.lost_topics == {"telegram:-5/7": "telegram:-5/7: topic gone"}

@@ -54,7 +54,7 @@ class Forum:
 
     async def send(self, outgoing: OutgoingMessage, begin: Begin = unrecorded) -> Receipt:
         await begin()
-        return Receipt(message="1", astray=self.gone)
+        return Receipt(message="1", lost_topic=self.gone)
 
     async def close(self) -> None: ...
 
@@ -90,7 +90,7 @@ async def test_a_story_says_where_messages_of_a_topic_that_is_gone_go(world: Mak
         incidents=store.incidents.open_incidents(),
     )
     assert told is not None
-    assert list(told.astray) == ["telegram:-1001/7"]
+    assert list(told.lost_topics) == ["telegram:-1001/7"]
 
 
 async def test_a_clock_that_is_set_back_delays_a_chat_for_minutes_at_most(world: MakeWorld):

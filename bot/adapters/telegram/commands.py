@@ -548,8 +548,8 @@ def score_text(request: Request, sheet: ScoreSheet) -> Message:
         days = request.t("score.streak.one" if own.streak == 1 else "score.streak", days=own.streak)
         row = plain(request.t("score.in a row"))
         lines.append(plain("🔥 ") + (row + bold(days) if request.language == "zh" else bold(days) + row))
-    if own.mended:
-        lines.append(plain(request.t("score.mended", count=own.mended)))
+    if own.learned:
+        lines.append(plain(request.t("score.learned", count=own.learned)))
     if own.waiting:
         lines.append(plain(request.t("score.waiting", count=own.waiting)))
     if sheet.due:

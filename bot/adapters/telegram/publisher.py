@@ -81,14 +81,14 @@ class TelegramPublisher:
     async def send(self, outgoing: OutgoingMessage, begin: Begin = unrecorded) -> Receipt:
         """Send it; the receipt has the message's id, and a poll's with the order of its options. Raises a DeliveryError."""
         try:
-            chat, astray = await self._find_topic(parse_address(outgoing.target.address))
+            chat, lost_topic = await self._find_topic(parse_address(outgoing.target.address))
             anonymous = outgoing.kind == "quiz" and await self._anonymous_polls(chat)
             with beginning(begin):
                 receipt = await self._send(outgoing, chat, begin, anonymous=anonymous)
         except TryLater as error:
             raise self._widened(outgoing, error) from error
         self._flooded.clear()
-        return replace(receipt, astray=receipt.astray or astray)
+        return replace(receipt, lost_topic=receipt.lost_topic or lost_topic)
 
     async def close(self) -> None:
         await self._client.close()
@@ -141,11 +141,11 @@ class TelegramPublisher:
         match outgoing.kind:
             case "alert" | "alarm":
                 message = rendered_text(outgoing)
-                sent, astray = await self._in_topic(
+                sent, lost_topic = await self._in_topic(
                     chat, lambda address: self._client.send(address, message, silent=outgoing.silent)
                 )
                 self._remember(chat, sent, message)
-                return Receipt(message=str(sent), papers_shown=message.papers_shown, astray=astray)
+                return Receipt(message=str(sent), papers_shown=message.papers_shown, lost_topic=lost_topic)
             case "quiz":
                 return await self._send_quiz(outgoing, chat, anonymous=anonymous)
             case "edit":
@@ -155,9 +155,9 @@ class TelegramPublisher:
         poll = quiz_poll(outgoing)
         reply_to = _message_id(outgoing.reply_to)
         if poll.preface is None:
-            sent, astray = await self._send_poll(chat, poll, reply_to, anonymous=anonymous)
+            sent, lost_topic = await self._send_poll(chat, poll, reply_to, anonymous=anonymous)
         else:
-            sent, astray = await self._send_with_preface(
+            sent, lost_topic = await self._send_with_preface(
                 chat, poll, poll.preface, reply_to, anonymous=anonymous
             )
         return Receipt(
@@ -165,7 +165,7 @@ class TelegramPublisher:
             poll=sent.poll,
             option_order=poll.order,
             messages=1 if poll.preface is None else 2,
-            astray=astray,
+            lost_topic=lost_topic,
         )
 
     async def _send_with_preface(

@@ -442,7 +442,7 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
     "score.streak": {"en": "{days} days", "zh": "连续 {days} 天"},
     "score.streak.one": {"en": "1 day", "zh": "连续 1 天"},
     "score.in a row": {"en": " in a row", "zh": "答题"},
-    "score.mended": {
+    "score.learned": {
         "en": "🔁 {count} wrong at first and right in the end",
         "zh": "🔁 {count} 道先错后对",
     },

@@ -106,7 +106,7 @@ def story_json(story: "Story") -> dict[str, Any]:
         "why_not_queued": why_not_queued(story),
         "deliveries": [_delivery_json(row) for row in story.deliveries],
         "suspended": dict(story.suspended),
-        "topics_gone": dict(story.astray),
+        "topics_gone": dict(story.lost_topics),
         "stopped": {kind: stop.reason for kind, stop in story.stopped.items()},
         "daily_limit": subscriber.daily_limit,
         "quiet_hours": quiet_text(story),
@@ -246,7 +246,7 @@ def _rule_lines(story: "Story") -> list[str]:
     ]
     lines += [
         f"  TOPIC GONE {printable(target)}: its messages go to the chat itself ({printable(why)})"
-        for target, why in sorted(story.astray.items())
+        for target, why in sorted(story.lost_topics.items())
     ]
     for kind, stop in story.stopped.items():
         lines.append(f"  STOPPED {kind} since {_moment(stop.since, story)}: {printable(stop.reason)}")

@@ -1,1 +1,1 @@
-"""Looking back over stored papers: what a query would have brought, missed, or could say better."""
+"""Analysis of stored papers: previews of queries, better spellings, exclusions, findings, similar papers and trends."""

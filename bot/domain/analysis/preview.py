@@ -1,4 +1,4 @@
-"""Preview: what a query would have brought in stored papers, and its near misses."""
+"""Preview: the matches of a query among stored papers, and its near misses."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace

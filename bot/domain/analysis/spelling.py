@@ -1,8 +1,8 @@
 """Speller: other spellings of a query's terms, and how many papers each would find.
 
 A quoted phrase misses plurals (`"large language model"` finds a quarter of what the words without quotes find), a prefix
-also brings words that nobody meant, two words miss the spelling as one, and a name in full misses its initials. Each
-variant is tried on the papers at hand.
+also matches unintended words, two words miss the spelling as one, and a name in full misses its initials. Each variant is
+tried on the given papers.
 """
 
 from collections import Counter, defaultdict

@@ -1,4 +1,4 @@
-"""Faults of queries, and hints on them, said in each language."""
+"""Faults of queries, and hints on them, in each language."""
 
 from collections.abc import Mapping
 

@@ -207,7 +207,7 @@ _COMMON = (
     "model models approach using used use based new key main most "
 )
 _LEAST_SHARE = 0.34
-"""A sentence must hold at least this share of the right option's own words."""
+"""Least share of the right option's own words that a deciding sentence has."""
 _SHORTEST_STEM = 4
 _FIGURE = re.compile(r"(?<![\w.])(\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?)(?:([KMB])\b)?")
 _NAMED_BY_DIGITS = re.compile(r"\b[A-Za-z]+-?\d[\w.]*\b")
@@ -250,7 +250,7 @@ def deciding_sentence(question: Question, texts: Iterable[str]) -> str | None:
 
 
 def part_about(sentence: str, about: str, limit: int) -> str:
-    """The part of the sentence, at most `limit` units long, that holds most words of `about`; `…` marks what is left out.
+    """The part of the sentence, at most `limit` units long, with most words of `about`; `…` marks what is left out.
 
     Of equal parts one that begins the sentence, else one that ends it, else the middle one.
     """
@@ -301,7 +301,7 @@ def _words(text: str) -> frozenset[str]:
 
 
 def _figures(text: str) -> frozenset[str]:
-    """The numbers in the text, `2.3K` as 2300, and the names that hold digits, as `fp8`."""
+    """The numbers in the text, `2.3K` as 2300, and names with digits, such as `fp8`."""
     numbers = {
         f"{float(figure[1].replace(',', '')) * _MANY.get(figure[2], 1):g}"
         for figure in _FIGURE.finditer(text)

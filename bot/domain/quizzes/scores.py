@@ -14,13 +14,13 @@ from bot.domain.quizzes.votes import AskedPoll, PollState, QuizAnswer, chosen_op
 class Score:
     """Score of one person: of `judged` first answers `right` were right; `waiting` first answers have no key yet.
 
-    `mended` are questions answered wrong first and right last; `streak` are days in a row with an answer.
+    `learned` are questions answered wrong first and right last; `streak` are days in a row with an answer.
     """
 
     right: int = 0
     judged: int = 0
     waiting: int = 0
-    mended: int = 0
+    learned: int = 0
     streak: int = 0
 
 
@@ -61,7 +61,7 @@ def score(answers: Sequence[QuizAnswer], *, now: datetime, zone: ZoneInfo) -> Sc
         right=sum(answer.right is True for answer in first),
         judged=sum(answer.right is not None for answer in first),
         waiting=sum(answer.right is None for answer in first),
-        mended=sum(last[question].right is True for question in wrong),
+        learned=sum(last[question].right is True for question in wrong),
         streak=streak((answer.at.astimezone(zone).date() for answer in answers), now.astimezone(zone).date()),
     )
 

@@ -364,7 +364,7 @@ def test_wrong_answers_come_back_on_their_days_and_right_ones_end_it(room: Class
             room.answer(again, 7, right=True)
     assert days == [1, 4, 11, 32]
     assert right_and_judged(room) == (0, 1)
-    assert room.stats.score(("7",), 7, room.now).score.mended == 1
+    assert room.stats.score(("7",), 7, room.now).score.learned == 1
 
 
 def test_a_repeat_is_sent_once_even_when_nobody_answers_it(room: Classroom) -> None:

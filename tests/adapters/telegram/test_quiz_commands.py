@@ -266,7 +266,7 @@ def test_names_and_topics_are_shown_as_text() -> None:
     assert "&lt;b&gt;x&lt;/b&gt;" in board_text(a_request(), board).html
     assert "\u202e" not in board_text(a_request(), board).html
     sheet = ScoreSheet(
-        score=Score(right=0, judged=3, waiting=1, mended=1, streak=2),
+        score=Score(right=0, judged=3, waiting=1, learned=1, streak=2),
         topics=(TopicScore(name=evil, right=0, judged=3), TopicScore(name="", right=0, judged=1)),
         due=2,
     )

@@ -51,7 +51,7 @@ def test_a_bad_edit_keeps_the_last_good_ones_and_says_where_once(
     assert len({vars(record)["fault"] for record in logged}) == len(logged)
 
 
-def test_a_mended_file_is_taken_again(file: Path) -> None:
+def test_a_repaired_file_is_taken_again(file: Path) -> None:
     reloader = SubscriptionsReloader(file)
     file.write_text("subscribers: [")
     assert reloader.changed() is None

@@ -30,7 +30,9 @@ def test_a_question_counts_by_its_first_answer():
         an_answer("b"),
         an_answer("c", right=None),
     ]
-    assert score(answers, now=later, zone=UTC_ZONE) == Score(right=1, judged=2, waiting=1, mended=1, streak=2)
+    assert score(answers, now=later, zone=UTC_ZONE) == Score(
+        right=1, judged=2, waiting=1, learned=1, streak=2
+    )
 
 
 def test_nobody_has_a_score_without_answers():

@@ -381,9 +381,9 @@ _DOCUMENT_BITS = 32
 
 
 class PersistentIndex:
-    """Index of a list of queries that is saved to a file and brought up to date with another list.
+    """Index of a list of queries, which can be saved to a file, and updated to another list.
 
-    Queries are known by their position in the list. Do not change it while another thread matches.
+    Queries are identified by their positions in the list. Do not change it while another thread matches.
     """
 
     def __init__(self, queries: Sequence[Query], *, saved: "tuple[Index, list[bytes]] | None" = None) -> None:
@@ -392,13 +392,13 @@ class PersistentIndex:
         self._positions: Ints = np.arange(len(queries), dtype=np.int32)
         """By handle: the position of its query, NOTHING without one."""
         self.is_saved = saved is not None
-        """True while the file, if there is one, holds the same; set by the code that saves it."""
+        """True while the saved file has the same content; set by the code that saves it."""
         if saved:
             self.change(queries)
 
     @classmethod
     def from_bytes(cls, data: bytes | bytearray, queries: Sequence[Query]) -> "PersistentIndex":
-        """The saved index, brought up to date with these queries; IndexUnusable where it cannot be trusted."""
+        """The saved index, updated to these queries. Raises IndexUnusable where it cannot be used."""
         end = _COUNT + int.from_bytes(data[:_COUNT], "little") * _DIGEST_SIZE
         start = end + -end % _ALIGNED
         view = memoryview(data)
