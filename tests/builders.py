@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, date, datetime
 
-from bot.app.config.publishers import CHANNELS
+from bot.app.config.channels import CHANNELS
 from bot.domain.channels import ChannelKind, Target
 from bot.domain.delivery import NO_PAPER, Delivery, Kind
 from bot.domain.digests import Change, Digest

@@ -17,8 +17,8 @@ from bot.adapters.feeds.folder import FeedFolder
 from bot.adapters.folders import FolderFile
 from bot.adapters.store import Store
 from bot.adapters.store.tokens import Tokens
-from bot.app.config import publishers as channels
-from bot.app.config.publishers import Parts
+from bot.app.config import channels
+from bot.app.config.channels.channel_type import Parts
 from bot.app.config.settings import Settings
 from bot.domain.channels import FEED, ChannelKind
 from bot.domain.digests import Digest
@@ -156,7 +156,9 @@ def build_container(
     else:  # they replace those that talk to services; feeds are still written
         publishers = {**publishers, FEED: channels.CHANNELS[FEED].publisher_class(feeds, writer)}
     publishers = {kind: wrap(publisher) for kind, publisher in publishers.items()}
-    mail = publishers.get("email")
+    confirmations = next(
+        (publisher for publisher in publishers.values() if isinstance(publisher, Confirmations)), None
+    )
     if metrics is not None:
         publishers = {kind: metrics.timed(publisher) for kind, publisher in publishers.items()}
     capabilities = {kind: publisher.capabilities for kind, publisher in publishers.items()}
@@ -194,7 +196,7 @@ def build_container(
         look_backs=LookBacks(
             store.preferences, preferences, registry, store.papers, store.incidents, quizzes.stats
         ),
-        sign_ups=build_sign_ups(settings, store, tokens, preferences, mail),
+        sign_ups=build_sign_ups(settings, store, tokens, preferences, confirmations),
         reports=build_report_reader(settings, store, tokens, incidents),
         answer_quiz=answer_quiz,
         preferences=preferences,
@@ -203,20 +205,25 @@ def build_container(
 
 
 def build_sign_ups(
-    settings: Settings, store: Store, tokens: Tokens, preferences: Preferences, mail: Publisher | None
+    settings: Settings,
+    store: Store,
+    tokens: Tokens,
+    preferences: Preferences,
+    confirmations: Confirmations | None,
 ) -> SignUps | None:
-    """The sign-ups by mail address; None unless everybody may subscribe and the mail channel can ask them."""
-    if not settings.email.open or not isinstance(mail, Confirmations):
+    """The sign-ups by mail address; None unless everybody may subscribe and a channel can ask them."""
+    if not settings.email.open or confirmations is None:
         return None
-    return SignUps(store.sign_ups, tokens, preferences, store.deliveries, mail)
+    return SignUps(store.sign_ups, tokens, preferences, store.deliveries, confirmations)
 
 
 def build_report_reader(
     settings: Settings, store: Store, tokens: Tokens, incidents: IncidentLog
 ) -> ReportReader | None:
     """The reader of delivery reports; None if no mailbox for them is set."""
-    box = channels.report_box(settings)
-    return ReportReader(box, tokens, store.deliveries, incidents) if box else None
+    boxes = {kind: channel.report_box(settings) for kind, channel in channels.CHANNELS.items()}
+    kind, box = next(((kind, box) for kind, box in boxes.items() if box is not None), ("", None))
+    return ReportReader(kind, box, tokens, store.deliveries, incidents) if box else None
 
 
 def _read_digest(data: bytes, name: str, beside: Beside) -> Digest:

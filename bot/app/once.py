@@ -13,7 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from bot.adapters.clock import SystemClock
-from bot.app.config.publishers import CHANNELS, shown
+from bot.app.config.channels import CHANNELS, shown
 from bot.app.config.settings import Settings
 from bot.app.container import Container, build_container
 from bot.app.service import forget_missing_files, ingest_files, repair_delays, scan_watched

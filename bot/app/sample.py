@@ -15,7 +15,6 @@ from bot.adapters.store import Store
 from bot.app.config.settings import Settings
 from bot.app.container import build_container
 from bot.app.once import DryRunFeedWriter, FolderScan, run_and_close
-from bot.domain.channels import FEED
 from bot.domain.digests import Digest
 from bot.domain.errors import DeliveryError, UsageError
 from bot.domain.files import FoundFile
@@ -141,7 +140,7 @@ def _addressee(subscriber: Subscriber, paper: Paper) -> Subscriber:
     channels = tuple(
         replace(channel, deliver=Immediately(), quizzes="one" if channel.quizzes != "none" else "none")
         for channel in subscriber.channels
-        if channel.kind != FEED
+        if not channel.capabilities.is_document
     )
     return replace(
         subscriber,

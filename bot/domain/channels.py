@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 ChannelKind = str
-"""The name of a channel, such as `email`: a key of the list in `app/config/publishers.py`."""
+"""The name of a channel, such as `email`: a key of the list in `app/config/channels/__init__.py`."""
 FEED: ChannelKind = "atom"
 """The channel of a subscriber's own feed."""
 

@@ -3,6 +3,7 @@
 import logging
 from datetime import datetime
 
+from bot.domain.channels import ChannelKind
 from bot.domain.delivery import COMPLAINED, DEAD_ADDRESS
 from bot.domain.errors import ReportsUnreadable
 from bot.domain.incidents import REFUSED, REPORTS
@@ -15,11 +16,17 @@ log = logging.getLogger(__name__)
 
 
 class ReportReader:
-    """Reads the box of reports. A report counts for the target whose token it has; without one it is ignored."""
+    """Reads a channel's box of reports. A report counts for the target whose token it has; without one it is ignored."""
 
     def __init__(
-        self, box: ReportBox, tokens: TokenStore, deliveries: DeliveryStore, incidents: IncidentLog
+        self,
+        kind: ChannelKind,
+        box: ReportBox,
+        tokens: TokenStore,
+        deliveries: DeliveryStore,
+        incidents: IncidentLog,
     ) -> None:
+        self._kind = kind
         self._box = box
         self._tokens = tokens
         self._deliveries = deliveries
@@ -40,9 +47,9 @@ class ReportReader:
         try:
             self._box.read(take)
         except ReportsUnreadable as error:
-            self._incidents.report("email", str(error), now, REPORTS)
+            self._incidents.report(self._kind, str(error), now, REPORTS)
         else:
-            self._incidents.resolve("email", now, REPORTS)
+            self._incidents.resolve(self._kind, now, REPORTS)
         return suspended
 
     def _take(self, report: DeliveryReport, now: datetime) -> bool:

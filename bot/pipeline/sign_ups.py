@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Callable
 from datetime import datetime
 
+from bot.domain.channels import Target
 from bot.domain.mailbox import Mailbox
 from bot.domain.preferences import LONGEST_NAME, ChosenChannel
 from bot.domain.schedule import parse_schedule, parse_zone, schedule_text
@@ -90,7 +91,7 @@ class SignUps:
         sign_up = self.pending(token, now)
         if sign_up is None:
             return None
-        channel = ChosenChannel(kind="email", address=sign_up.address)
+        channel = ChosenChannel(kind=self._confirmations.kind, address=sign_up.address)
         name = self.subscriber_of(sign_up.address)
         is_new = self._preferences.subscriber(name) is None
         added = self._preferences.add(name, sign_up.query, now, channel=channel, only=(channel.target,))
@@ -102,9 +103,13 @@ class SignUps:
             self._deliveries.revive(channel.target, now)
         return added
 
+    def target(self, address: str) -> Target:
+        """The target of that address."""
+        return Target(kind=self._confirmations.kind, address=address)
+
     def subscriber_of(self, address: str) -> str:
         """The id of the subscriber with that address, else the id that its owner would get."""
-        known = self._preferences.subscriber_with(f"email:{address}")
+        known = self._preferences.subscriber_with(self.target(address).key)
         return known or f"mail-{hashlib.sha256(address.encode()).hexdigest()[:12]}"
 
 

@@ -9,7 +9,7 @@ from typer.main import get_command
 
 from bot.adapters.telegram.commands import COMMANDS
 from bot.app.cli.main import command_line
-from bot.app.config.publishers import CHANNELS
+from bot.app.config.channels import CHANNELS
 
 ROOT = Path(__file__).parents[2]
 PAGES = [

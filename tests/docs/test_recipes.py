@@ -120,6 +120,12 @@ def test_a_channel_that_was_added_receives_a_message(tree: Tree) -> None:
     assert "Language Models via Machine Unlearning https://arxiv.org/abs/" in papers.read_text(
         encoding="utf-8"
     )
+    (finding,) = (
+        finding
+        for finding in json.loads(tree.paperboy("doctor", "--json"))["channels"]
+        if finding["subject"] == "text_file"
+    )
+    assert finding["what"] == "sends to 1 address; none was tried"
     rooms = tomllib.loads((tree.root / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"][1]
     assert "bot.adapters.text_file" in rooms["modules"]
 

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from bot.app.config.publishers import CHANNELS
+from bot.app.config.channels import CHANNELS
 from bot.domain.analysis.findings import SourceDay, source_findings
 from bot.domain.incidents import (
     FAILING,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.app.config.publishers import capabilities_of
+from bot.app.config.channels import capabilities_of
 from bot.app.config.subscriptions import load_subscribers
 from bot.domain.papers import PaperId
 from bot.domain.preferences import (

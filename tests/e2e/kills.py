@@ -37,7 +37,7 @@ import pytest
 
 from bot.adapters.store import Store
 from bot.adapters.telegram.publisher import OVERALL
-from bot.app.config.publishers import SMTP_CONNECTIONS
+from bot.app.config.channels.email import SMTP_CONNECTIONS
 from bot.domain.delivery import ONE_QUESTION, parts_of_key
 from bot.domain.subscriptions import Subscriber
 from bot.pipeline.ports.outbox import DeliveryRecord

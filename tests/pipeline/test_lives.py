@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from bot.adapters.store.maintenance import LONGEST_DELAY
-from bot.app.config.publishers import CHANNELS
+from bot.app.config.channels import CHANNELS
 from bot.domain.channels import ChannelKind, Limit, Limits
 from bot.domain.errors import TargetGone, TryLater
 from bot.domain.message import Begin, OutgoingMessage, Receipt, unrecorded

@@ -50,7 +50,9 @@ def report(
 
 def read(made: World, *reports: DeliveryReport) -> int:
     box = Box(*reports)
-    return ReportReader(box, made.store.tokens, made.store.deliveries, made.incidents).read(made.clock.now())
+    return ReportReader("email", box, made.store.tokens, made.store.deliveries, made.incidents).read(
+        made.clock.now()
+    )
 
 
 def suspended(made: World) -> dict[str, str]:
@@ -116,7 +118,7 @@ def test_a_complaint_is_the_wish_of_the_person_and_alarms_nobody(made: World):
 async def test_a_box_that_cannot_be_read_is_an_incident_until_it_can(made: World):
     box = Box()
     box.trouble = ReportsUnreadable("imaps://mail.example.org: no answer")
-    reader = ReportReader(box, made.store.tokens, made.store.deliveries, made.incidents)
+    reader = ReportReader("email", box, made.store.tokens, made.store.deliveries, made.incidents)
     assert reader.read(made.clock.now()) == 0
     (incident,) = made.store.incidents.open_incidents()
     assert (incident.subject, incident.kind) == ("email", "reports unreadable")

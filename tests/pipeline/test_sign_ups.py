@@ -20,6 +20,8 @@ DAY = timedelta(days=1)
 class Asked:
     """Keeps the mails that ask; `trouble` is raised instead."""
 
+    kind = "email"
+
     def __init__(self) -> None:
         self.requests: list[ConfirmationRequest] = []
         self.trouble: Exception | None = None

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, event
 
-from bot.app.config.publishers import CHANNELS
+from bot.app.config.channels import CHANNELS
 from bot.domain.channels import ChannelKind, Limits
 from bot.domain.message import Begin, OutgoingMessage, Receipt, unrecorded
 from bot.domain.schedule import parse_quiet_hours

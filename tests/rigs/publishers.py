@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from bot.app.config.publishers import CHANNELS
+from bot.app.config.channels import CHANNELS
 from bot.domain.channels import ChannelKind, Limits
 from bot.domain.chats import ChatFacts
 from bot.domain.feeds import Feed

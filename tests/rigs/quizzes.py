@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from bot.adapters.store import Store
 from bot.adapters.telegram.publisher import quiz_poll
 from bot.adapters.telegram.updates import read_vote
-from bot.app.config.publishers import CHANNELS
+from bot.app.config.channels import CHANNELS
 from bot.domain.delivery import Delivery
 from bot.domain.message import Receipt
 from bot.domain.papers import Edition, Paper, Question

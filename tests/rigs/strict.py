@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable
 from datetime import timedelta
 
-from bot.app.config.publishers import CHANNELS
+from bot.app.config.channels import CHANNELS
 from bot.domain.channels import ChannelKind
 from bot.domain.errors import OutcomeUnknown, TryLater
 from bot.domain.message import Begin, OutgoingMessage, Receipt, unrecorded

@@ -7,7 +7,7 @@ from typing import Any
 
 from bot.adapters.feeds.folder import AtomPublisher
 from bot.adapters.store import Store
-from bot.app.config.publishers import capabilities_of
+from bot.app.config.channels import capabilities_of
 from bot.domain.channels import ChannelKind
 from bot.domain.delivery import State
 from bot.domain.digests import Digest

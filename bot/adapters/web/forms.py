@@ -16,7 +16,6 @@ from bot.adapters.web.answers import NEVER
 from bot.adapters.web.negotiation import language_of, token_of
 from bot.adapters.web.pages import PageLanguage, SubscriberPreferences, refusal_text
 from bot.adapters.web.site import WebSite, private_page, read_body
-from bot.domain.channels import Target
 from bot.domain.errors import DeliveryError, QuerySyntaxError
 from bot.domain.papers import PaperId, parse_paper_id
 from bot.pipeline.preferences import ChoiceRefused, Objection, Preferences
@@ -217,7 +216,7 @@ class FormEndpoints:
         sign_up = await asyncio.to_thread(sign_ups.pending, token, self._site.clock.now())
         if sign_up is None:
             raise HTTPException(404)
-        target = Target(kind="email", address=sign_up.address)
+        target = sign_ups.target(sign_up.address)
         return private_page(self._pages.confirmation(language_of(request.scope), target, sign_up.query))
 
     async def confirm(self, request: Request) -> Response:

@@ -140,7 +140,7 @@ def _examine_subscriptions(read: "ReadSettings") -> "tuple[ReadSubscribers, tupl
 
 def _outside_warnings(read: "ReadSettings", subscribers: "ReadSubscribers") -> Iterator[Fault]:
     """Warnings about things outside paperboy.yaml: missing folders, unknown subscribers."""
-    from bot.app.config.cross_checks import mail_warnings, token_warning
+    from bot.app.config.channels import CHANNELS
     from bot.app.config.validation import shown_text
     from bot.domain.incidents import takes_alarms
 
@@ -150,10 +150,9 @@ def _outside_warnings(read: "ReadSettings", subscribers: "ReadSubscribers") -> I
     def warning(message: str, *path: str | int) -> Fault:
         return read.document.fault_at(read.document.offset_of(path), message)
 
-    for key, message in mail_warnings(read.settings):
-        yield warning(message, *key)
-    if without_token := token_warning(read.settings, subscribers.subscribers):
-        yield warning(without_token, "telegram", "token")
+    for channel in CHANNELS.values():
+        for key, message in channel.warnings(read.settings, subscribers.subscribers):
+            yield warning(message, *key)
     for index, folder in enumerate(read.settings.watch.folders):
         if not folder.is_dir():
             yield warning(f"the folder {folder} is not there (yet)", "watch", "folders", index)
@@ -169,7 +168,7 @@ def _outside_warnings(read: "ReadSettings", subscribers: "ReadSubscribers") -> I
 
 
 def _sample_faults(read: "ReadSettings", subscribers: "ReadSubscribers") -> Iterator[Fault]:
-    from bot.app.config.cross_checks import sample_fault
+    from bot.app.config.channels.telegram import sample_fault
 
     if read.settings is not None and (fault := sample_fault(read.settings, subscribers.subscribers)):
         key = "token" if read.document.find(("telegram", "token")).known > 1 else "token_file"
@@ -233,7 +232,7 @@ def silent_subscriptions(
 
 def topic_warnings(settings: "Settings", checked: Checked) -> Iterator[Fault]:
     """A warning for each topic in the file whose name the bot has not seen."""
-    from bot.app.config.cross_checks import unseen_topics
+    from bot.app.config.channels.telegram import unseen_topics
 
     named = [
         subscriber

@@ -105,7 +105,7 @@ def load_only_subscribers(
 
 def everybody(store: "Store", subscribers: "Sequence[Subscriber]") -> "tuple[Subscriber, ...]":
     """All subscribers: the configured ones with what they set themselves, and those who signed up in a chat or on the web."""
-    from bot.app.config.publishers import capabilities_of
+    from bot.app.config.channels import capabilities_of
     from bot.domain.preferences import with_choices
 
     _, choices = store.preferences.all_choices()
@@ -119,7 +119,7 @@ def check_recipients(settings: "Settings", subscribers: "Sequence[Subscriber]") 
     cannot be used.
     """
     from bot.adapters.proxies import network_fault
-    from bot.app.config.cross_checks import refuse_sample_people, token_warning
+    from bot.app.config.channels.telegram import refuse_sample_people, token_warning
 
     refuse_sample_people(settings, subscribers)
     if warning := token_warning(settings, subscribers):
@@ -179,7 +179,7 @@ def masked(text: str) -> str:
     """The text with every address masked that holds a token."""
     if not names_url_targets(text):
         return text
-    from bot.app.config.publishers import CHANNELS
+    from bot.app.config.channels import CHANNELS
 
     return mask_addresses(text, [kind for kind, channel in CHANNELS.items() if channel.secret])
 

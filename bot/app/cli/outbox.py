@@ -176,7 +176,7 @@ def open_(
     What waits there goes out at once. An address is suspended when its server refused it repeatedly, or reported it
     as gone. An unsubscription can only be undone by the recipient.
     """
-    from bot.app.config.publishers import CHANNELS
+    from bot.app.config.channels import CHANNELS
 
     if channel not in CHANNELS:
         raise UsageError(f"there is no channel {printable(channel)!r}; one of {', '.join(CHANNELS)}")

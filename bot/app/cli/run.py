@@ -17,14 +17,13 @@ from bot.domain.errors import UsageError
 from bot.domain.text import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from collections.abc import Set as AbstractSet
+    from collections.abc import Callable, Iterable, Sequence
 
+    from bot.app.config.channels.channel_type import ChannelType
     from bot.app.config.settings import Settings
     from bot.app.container import Container
     from bot.domain.subscriptions import Subscriber
     from bot.pipeline.ingest import IngestResult
-    from bot.pipeline.ports.outbox import Counts
 
     Configuration = tuple[Settings, tuple[Subscriber, ...]]
 
@@ -168,10 +167,14 @@ def _refuse_idle_roles(roles: tuple[str, ...], only: str, settings: "Settings") 
 
 def first_lines(container: "Container", result: "IngestResult") -> list[str]:
     """The summary after the first look at the folders: what was done, where the results are, and next steps."""
+    from bot.app.config.channels import CHANNELS
+    from bot.app.config.channels.channel_type import shown_path
+
     settings = container.settings
     counts = container.store.deliveries.counts(container.clock.now())
     subscribers = container.registry.subscribers
     kinds = {channel.kind for subscriber in subscribers.values() for channel in subscriber.channels}
+    channels = {kind: channel for kind, channel in CHANNELS.items() if kind in kinds}
     feeds = 1 + sum(subscriber.has_feed for subscriber in subscribers.values())
     served = f", and at {settings.site.url.rstrip('/')}/feed.atom" if settings.web.listen else ""
     return [
@@ -179,32 +182,19 @@ def first_lines(container: "Container", result: "IngestResult") -> list[str]:
         f"  read      {counted(counts.digests, 'digest')}: {counted(counts.papers, 'paper')},"
         f" {counted(counts.quizzes, 'quiz question')} ({result.new} new, {result.gained} updated)",
         f"  matched   {counted(counts.notices, 'time')} for {counted(len(subscribers), 'subscriber')}"
-        f" ({_relative(settings.subscriptions)})",
-        *([_telegram_line(settings, counts)] if "telegram" in kinds else []),
-        *([_email_line(settings, counts)] if "email" in kinds else []),
-        f"  feeds     {counted(feeds, 'feed')} in {_relative(settings.atom.folder)}/{served}",
+        f" ({shown_path(settings.subscriptions)})",
+        *(
+            f"  {kind:<8}  {channel.summarized(settings, counts.channels.get(kind, {}))}"
+            for kind, channel in channels.items()
+            if not channel.capabilities.is_document
+        ),
+        f"  feeds     {counted(feeds, 'feed')} in {shown_path(settings.atom.folder)}/{served}",
         f"  watching  {', '.join(map(_watched, settings.watch.folders))}: copy a digest there",
         *([f"  fetching  {', '.join(form.name for form in settings.sources)}"] if settings.sources else []),
         *_private_feeds(container),
-        *_next_steps(settings, tuple(subscribers.values()), kinds),
+        *_next_steps(settings, tuple(subscribers.values()), channels.values()),
         "  stop      Ctrl-C; `paperboy status` shows counts and problems",
     ]
-
-
-def _telegram_line(settings: "Settings", counts: "Counts") -> str:
-    sent = counts.channels.get("telegram", {}).get("sent", 0)
-    messages = "1 message or poll" if sent == 1 else f"{sent} messages and polls"
-    if settings.sends_telegram:
-        return f"  telegram  {messages} sent"
-    return f"  telegram  {messages} kept as previews in {_relative(settings.previews_folder)}/"
-
-
-def _email_line(settings: "Settings", counts: "Counts") -> str:
-    states = counts.channels.get("email", {})
-    mails, held = states.get("sent", 0), states.get("held", 0)
-    folder = f" in {_relative(settings.maildir)}/new/" if settings.maildir else ""
-    waiting = "1 paper waits for its" if held == 1 else f"{held} papers wait for their"
-    return f"  email     {counted(mails, 'mail')}{folder}" + (f", {waiting} digest's time" if held else "")
 
 
 def _private_feeds(container: "Container") -> list[str]:
@@ -214,30 +204,22 @@ def _private_feeds(container: "Container") -> list[str]:
 
 
 def _next_steps(
-    settings: "Settings", subscribers: "Sequence[Subscriber]", kinds: "AbstractSet[str]"
+    settings: "Settings", subscribers: "Sequence[Subscriber]", channels: "Iterable[ChannelType]"
 ) -> list[str]:
     """Changes that the shipped configuration still needs: own subscribers, a token, a mail server."""
-    from bot.app.config.cross_checks import sample_people
+    from bot.app.config.channels.channel_type import shown_path
+    from bot.app.config.channels.telegram import sample_people
 
     steps = []
     if not subscribers or sample_people(subscribers):
         steps.append(
-            f"your own keywords in {_relative(settings.subscriptions)} (read again when you save it)"
+            f"your own keywords in {shown_path(settings.subscriptions)} (read again when you save it)"
         )
-    if "telegram" in kinds and not settings.sends_telegram:
-        steps.append("telegram.token from @BotFather in paperboy.yaml")
-    if "email" in kinds and settings.maildir:
-        steps.append("email.transport in paperboy.yaml, like smtp://you@your.server:587")
+    steps += [stand_in.next_step for channel in channels if (stand_in := channel.stand_in(settings))]
     return [f"  {'next' if not number else '':<8}  {number + 1}. {step}" for number, step in enumerate(steps)]
 
 
 def _watched(folder: Path) -> str:
-    return _relative(folder) if folder.is_dir() else f"{_relative(folder)} (not there yet)"
+    from bot.app.config.channels.channel_type import shown_path
 
-
-def _relative(path: Path) -> str:
-    """The path from the working directory, if it is below."""
-    try:
-        return str(path.relative_to(Path.cwd()))
-    except ValueError:
-        return str(path)
+    return shown_path(folder) if folder.is_dir() else f"{shown_path(folder)} (not there yet)"

@@ -20,6 +20,7 @@ from bot.app.cli.context import (
 from bot.app.cli.feeds import feed_addresses
 from bot.app.cli.logs import no_logs, start_logs
 from bot.app.cli.terminal import print_table
+from bot.domain.channels import FEED, Target
 from bot.domain.text import printable
 
 if TYPE_CHECKING:
@@ -77,7 +78,8 @@ def send_test(
         rows = [
             (masked(message.target), str(message.kind), _outcome(message, settings)) for message in messages
         ]
-        rows += [(f"atom:{subscriber.id}", "feed", f"is read at {feed.url or feed.file}") for feed in feeds]
+        own_feed = Target(kind=FEED, address=subscriber.id).key
+        rows += [(own_feed, "feed", f"is read at {feed.url or feed.file}") for feed in feeds]
         print_table(("target", "message", "outcome"), rows)
         if not rows:
             typer.echo(f"{subscriber.id} has no channels", err=True)
@@ -87,16 +89,15 @@ def send_test(
 def _outcome(message: "SampleMessage", settings: "Settings") -> str:
     if message.error is not None:
         return f"NOT SENT: {printable(message.error)}"
-    if message.target.startswith("telegram:") and not settings.sends_telegram:
-        return f"kept as a preview in {settings.previews_folder}, because no token is set"
-    if message.target.startswith("email:") and settings.maildir:
-        return f"written to {settings.maildir}, because no mail server is set"
-    return "sent"
+    from bot.app.config.channels import CHANNELS
+
+    stand_in = CHANNELS[message.target.partition(":")[0]].stand_in(settings)
+    return stand_in.outcome if stand_in else "sent"
 
 
 def _complete(subscriber: "Subscriber", messages: "Sequence[SampleMessage]") -> bool:
     """True if each channel but the feed took its alert, and no message failed."""
-    expected = {channel.target for channel in subscriber.channels if channel.kind != "atom"}
+    expected = {channel.target for channel in subscriber.channels if not channel.capabilities.is_document}
     alerted = {message.target for message in messages if message.kind == "alert"}
     return (
         bool(subscriber.channels) and expected <= alerted and not any(message.error for message in messages)

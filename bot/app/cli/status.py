@@ -53,7 +53,7 @@ def status(
     that fell silent or changed, a forum topic that the bot has not seen.
     """
     from bot.adapters.clock import SystemClock
-    from bot.app.config.cross_checks import unseen_topics
+    from bot.app.config.channels.telegram import unseen_topics
 
     if alive:
         return _running(load_only_settings(context, config), as_json=as_json)
@@ -143,7 +143,7 @@ def _stuck(counts: "Counts") -> int:
 
 def status_json(counts: "Counts", subscribers: "tuple[Subscriber, ...]") -> dict[str, Any]:
     """The JSON of `status --json`; its names are fixed."""
-    from bot.app.config.publishers import CHANNELS
+    from bot.app.config.channels import CHANNELS
 
     return {
         "digests": counts.digests,

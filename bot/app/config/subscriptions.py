@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import ConfigDict, Field, create_model, model_validator
 
-from bot.app.config.publishers import CHANNELS
+from bot.app.config.channels import CHANNELS
 from bot.app.config.validation import (
     Context,
     Converted,

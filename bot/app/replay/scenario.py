@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 from bot.adapters.folders import FolderFile, scan
 from bot.adapters.readers import read_digest
-from bot.app.config.publishers import CHANNELS
+from bot.app.config.channels import CHANNELS
 from bot.app.config.settings import Settings, load_settings
 from bot.app.container import build_container
 from bot.app.replay.fakes import (

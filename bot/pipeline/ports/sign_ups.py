@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Protocol, runtime_checkable
 
+from bot.domain.channels import ChannelKind
 from bot.domain.sign_ups import ConfirmationRequest, SignUp
 
 
@@ -27,8 +28,10 @@ class SignUpStore(Protocol):
 
 @runtime_checkable
 class Confirmations(Protocol):
-    """Sender of the mails that ask for confirmation."""
+    """Sender of the messages that ask for confirmation."""
+
+    kind: ChannelKind
 
     async def ask(self, request: ConfirmationRequest, /) -> None:
-        """Send the mail. Raises DeliveryError."""
+        """Send the message. Raises DeliveryError."""
         ...

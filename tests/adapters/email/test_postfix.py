@@ -192,7 +192,9 @@ async def test_the_servers_report_suspends_a_dead_address_and_a_forged_one_nobod
     alive, gone = "cy+reports@example.org", f"cy@{ELSEWHERE}"
     sending = Sending(tmp_path, postfix.plain, alive, gone)
     box = MaildirReports(postfix.folder / "mail" / "bounces", Mailbox.parse(BOUNCES))
-    reader = ReportReader(box, sending.world.store.tokens, sending.world.deliveries, sending.world.incidents)
+    reader = ReportReader(
+        "email", box, sending.world.store.tokens, sending.world.deliveries, sending.world.incidents
+    )
     sending.read()
     assert await sending.world.send() == {"sent": 2}  # the server took both
     await until(lambda: postfix.inbox("bounces"))

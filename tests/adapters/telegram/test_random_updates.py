@@ -19,7 +19,7 @@ from bot.adapters.telegram.updates import (
     stored_update,
     topic_seen,
 )
-from bot.app.config.publishers import capabilities_of
+from bot.app.config.channels import capabilities_of
 from bot.domain.preferences import with_choices
 from tests.adapters.telegram.conftest import MakeTalk
 from tests.builders import a_channel, a_digest, a_quiz, a_subscriber, an_edition, an_entry

@@ -373,6 +373,8 @@ def test_a_bucket_fills_again_and_each_client_has_one() -> None:
 class Asked:
     """A mail server that remembers what it was to ask."""
 
+    kind = "email"
+
     def __init__(self) -> None:
         self.tokens: list[str] = []
         self.failure: Exception | None = None

@@ -88,6 +88,14 @@ def test_run_says_what_is_next_to_those_only_for_whom_something_is(home: Path) -
     assert "  telegram  " not in feed_only
 
 
+def test_run_has_a_line_for_a_channel_that_says_nothing_of_its_own(home: Path) -> None:
+    by_apprise = "  - {id: me, channels: ['apprise: ntfy://ntfy.example.org/papers'], keywords: [rag]}"
+    assert (
+        "  apprise   0 Apprise messages sent"
+        in first_lines_with(home, by_apprise.replace("'", "")).splitlines()
+    )
+
+
 def test_run_says_keywords_first_to_the_sample_people_and_where_nobody_is(home: Path) -> None:
     keywords = "  next      1. your own keywords in config/subscriptions.yaml (read again when you save it)"
     sample = first_lines_with(home, "  - {id: me, channels: [telegram: 4000000000001], keywords: [rag]}")

@@ -1,15 +1,17 @@
-"""Settings and subscribers together: sample people and a token, chats without one, mails from nowhere."""
+"""Channels as `check`, `doctor` and `run` see them: sample people, chats without a token, mails from nowhere, defaults."""
 
 from pathlib import Path
 
 import pytest
 
 from bot.app.cli.check import examine
-from bot.app.config.cross_checks import is_sample, sample_people
+from bot.app.config.channels import CHANNELS
+from bot.app.config.channels.telegram import is_sample, sample_people
 from bot.app.config.settings import load_settings
 from bot.app.config.subscriptions import load_subscribers
 from bot.domain.subscriptions import Channel
 from tests.app.cli.conftest import Paperboy
+from tests.builders import a_channel, a_subscriber
 
 ROOT = Path(__file__).resolve().parents[3]
 TOKEN = "123456789:AAE-a-token-of-thirty-five-signs-xy"
@@ -148,3 +150,26 @@ def test_the_sites_address_follows_the_web_server(tmp_path: Path, listen: str, u
     assert (load_settings(path, {}).site.url, load_settings(path, {}).site.title) == (url, "Ours")
     path.write_text(f"site: {{url: https://papers.example.org}}\nweb: {{listen: {listen}}}\n")
     assert load_settings(path, {}).site.url == "https://papers.example.org"
+
+
+def test_a_channel_without_a_check_of_its_own_has_its_addresses_checked_by_doctor(
+    tmp_path: Path,
+) -> None:
+    apprise = CHANNELS["apprise"]
+    good = a_subscriber("ann", a_channel("apprise", "ntfy://ntfy.example.org/a"))
+    bad = a_subscriber("bob", a_channel("apprise", "nonsense"))
+    settings = load_settings(configured(tmp_path, "web: {listen: ''}\n"), {})
+    assert list(apprise.checked(settings, [], online=False)) == []
+    (well,) = apprise.checked(settings, [good], online=False)
+    assert (well.kind, well.urgent) == ("fine", False)
+    assert well.what == "sends to 1 address; none was tried"
+    wrong, both = apprise.checked(settings, [good, bad], online=False)
+    assert (wrong.subject, wrong.kind, wrong.urgent) == ("apprise:nonsense", "address", True)
+    assert both.what == "sends to 2 addresses; none was tried"
+
+
+def test_a_channel_without_words_of_its_own_counts_its_messages_in_run(tmp_path: Path) -> None:
+    apprise = CHANNELS["apprise"]
+    settings = load_settings(configured(tmp_path, "web: {listen: ''}\n"), {})
+    assert apprise.summarized(settings, {"sent": 1, "held": 2}) == "1 Apprise message sent"
+    assert apprise.summarized(settings, {"sent": 2}) == "2 Apprise messages sent"

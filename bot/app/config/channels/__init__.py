@@ -1,0 +1,55 @@
+"""Registry of channels: each kind, and the channel type that says how it is configured, built and described.
+
+A new channel is one line in CHANNELS and one file with its publisher: a class with `kind`, `capabilities`,
+`send` and `close`. A class that is built without settings, whose address is one text that its
+`capabilities.parse_address` takes, and that has a static method `text` needs nothing else. One with settings
+of its own has a file here too, as `email.py`.
+"""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from bot.app.config.channels.channel_type import ChannelType, Parts
+from bot.app.config.channels.email import EMAIL
+from bot.app.config.channels.feed import FEEDS
+from bot.app.config.channels.telegram import TELEGRAM
+from bot.app.config.settings import Settings
+from bot.domain.channels import FEED, Capabilities, ChannelKind
+from bot.domain.message import OutgoingMessage
+from bot.pipeline.send import SendRules
+
+if TYPE_CHECKING:
+    from bot.pipeline.ports import Publisher
+
+CHANNELS: Mapping[ChannelKind, ChannelType] = {
+    "telegram": TELEGRAM,
+    "email": EMAIL,
+    FEED: FEEDS,
+    "apprise": ChannelType("bot.adapters.apprise:ApprisePublisher", "An Apprise URL (extra).", secret=True),
+}
+"""All channels, in the order in which texts name them."""
+
+
+def capabilities_of(kind: ChannelKind) -> Capabilities:
+    """The capabilities of a channel; imports its publisher."""
+    return CHANNELS[kind].capabilities
+
+
+def publishers(parts: Parts) -> "dict[ChannelKind, Publisher]":
+    """The publisher of every channel."""
+    return {
+        kind: channel.build(parts) if channel.build else channel.publisher_class()
+        for kind, channel in CHANNELS.items()
+    }
+
+
+def send_rules(settings: Settings) -> SendRules:
+    """The rules of sending that the settings give."""
+    return SendRules(
+        resend_uncertain=frozenset(kind for kind, channel in CHANNELS.items() if channel.resends(settings))
+    )
+
+
+async def shown(message: OutgoingMessage, settings: Settings) -> str:
+    """A message as text for a terminal."""
+    return await CHANNELS[message.target.kind].shown(message, settings)

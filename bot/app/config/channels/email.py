@@ -1,0 +1,215 @@
+"""Email as a channel of the configuration: how it is built and checked, and where delivery reports arrive."""
+
+import ipaddress
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated
+from urllib.parse import urlsplit
+
+from bot.app.config.addresses import Maildir, Smtp, parse_mailbox
+from bot.app.config.channels.channel_type import (
+    ChannelType,
+    KeyAndWarning,
+    Parts,
+    StandIn,
+    finding,
+    fine,
+    shown_path,
+    writable_finding,
+)
+from bot.app.config.settings import Settings
+from bot.app.config.validation import Parsed
+from bot.domain.channels import ChannelKind
+from bot.domain.delivery import State
+from bot.domain.errors import DeliveryError
+from bot.domain.message import OutgoingMessage
+from bot.domain.subscriptions import Subscriber
+
+if TYPE_CHECKING:
+    from bot.adapters.email.content import EmailSettings
+    from bot.adapters.email.transports import SmtpServer
+    from bot.domain.incidents import Finding
+    from bot.pipeline.ports import Publisher, ReportBox
+    from bot.pipeline.ports.chats import ChatStore
+
+KIND: ChannelKind = "email"
+SMTP_CONNECTIONS = 3
+"""The number that even the strictest of the large providers allow one sender."""
+_PATIENCE_SECONDS = 10.0
+_USUAL_MAIL = 102_000
+"""Bytes that a long digest may have."""
+
+
+def _parse(text: str) -> str:
+    return parse_mailbox(text).address
+
+
+MailAddress = Annotated[str, Parsed(_parse, {"type": "string", "pattern": "^[^@]+@[^@]+$"})]
+
+
+def _build(parts: Parts) -> "Publisher":
+    """Mails by SMTP, or into a Maildir."""
+    from bot.adapters.email.publisher import EmailPublisher, Transport
+    from bot.adapters.email.transports import MaildirTransport, SmtpTransport
+
+    settings = parts.settings
+    transport_setting = settings.email.transport
+    transport: Transport
+    if isinstance(transport_setting, Maildir):
+        transport = MaildirTransport(transport_setting.folder)
+    else:
+        transport = SmtpTransport(
+            _server(transport_setting),
+            password=settings.email.password.get_secret_value(),
+            hello_name=settings.email.sender.address.rpartition("@")[2],
+            connections=SMTP_CONNECTIONS,
+        )
+    return EmailPublisher(_email_settings(settings), transport)
+
+
+def _server(transport: Smtp) -> "SmtpServer":
+    from bot.adapters.email.transports import SmtpServer
+
+    return SmtpServer(
+        host=transport.host, port=transport.port, security=transport.encryption, user=transport.user
+    )
+
+
+async def _show(message: OutgoingMessage, settings: Settings) -> str:
+    from bot.adapters.email.publisher import compose_text
+
+    return compose_text(message, _email_settings(settings))
+
+
+def _email_settings(settings: Settings) -> "EmailSettings":
+    """Sender, site and signature that all mails share."""
+    from bot.adapters.email.content import EmailSettings
+    from bot.adapters.email.dkim import dkim_signer
+
+    dkim = settings.email.dkim
+    signer = (
+        dkim_signer(domain=dkim.domain, selector=dkim.selector, pem=dkim.key.get_secret_value().encode())
+        if dkim.is_on
+        else None
+    )
+    return EmailSettings(
+        sender=settings.email.sender,
+        site_title=settings.site.title,
+        site_url=settings.site.url,
+        dkim=signer,
+        bounces=settings.email.bounces,
+    )
+
+
+def _report_box(settings: Settings) -> "ReportBox | None":
+    """The mailbox of delivery reports; None if none is set."""
+    box, bounces = settings.email.reports, settings.email.bounces
+    if box is None or bounces is None:
+        return None
+    from bot.adapters.email.reports import ImapFolder, ImapReports, MaildirReports
+
+    if isinstance(box, Maildir):
+        return MaildirReports(box.folder, bounces)
+    folder = ImapFolder(host=box.host, port=box.port, user=box.user, folder=box.folder)
+    return ImapReports(folder, bounces, password=settings.email.reports_password.get_secret_value())
+
+
+def _warnings(settings: Settings, _: Sequence[Subscriber] = ()) -> Iterator[KeyAndWarning]:
+    """Warnings about unreachable addresses in mails, if a mail server is set."""
+    if not isinstance(settings.email.transport, Smtp):
+        return
+    if _is_local(urlsplit(settings.site.url).hostname or ""):
+        yield (
+            ("site", "url"),
+            f"mails will hold links to {settings.site.url}, which no reader can reach: unsubscribing and feeds will "
+            "not work; set site.url to the web server's public address",
+        )
+    sender = settings.email.sender.address
+    if _is_local(sender.rpartition("@")[2]):
+        yield (
+            ("email", "from"),
+            f"mails will come from {sender}, which servers refuse or put to spam; set email.from to an address of yours",
+        )
+
+
+def _is_local(host: str) -> bool:
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return address.is_loopback or address.is_unspecified
+
+
+def _check(settings: Settings, _: Sequence[Subscriber], online: bool) -> Iterator["Finding"]:
+    transport = settings.email.transport
+    if isinstance(transport, Maildir):
+        yield writable_finding(KIND, transport.folder, "the Maildir")
+        return
+    for key, warning in _warnings(settings):
+        yield finding(KIND, ".".join(key), warning)
+    server = f"{transport.host}:{transport.port}"
+    if transport.encryption == "none" and not _is_local(transport.host):
+        yield finding(KIND, "no TLS", f"{server} is spoken to without TLS; use smtp:// or smtps://")
+    if transport.user and not settings.email.password.get_secret_value():
+        yield finding(KIND, "no password", f"{transport.user} logs in to {server} without a password")
+    yield fine(KIND, f"mails go to {server}" + ("" if online else "; not tried (--online)"))
+
+
+async def _ask(settings: Settings, _: Sequence[Subscriber], __: "ChatStore") -> Sequence["Finding"]:
+    """A finding on whether the mail server answers and takes mails of the usual size."""
+    transport = settings.email.transport
+    if isinstance(transport, Maildir):
+        return []
+    from bot.adapters.email.transports import SmtpSession
+
+    session = SmtpSession(
+        _server(transport),
+        password=settings.email.password.get_secret_value(),
+        hello_name=settings.email.sender.address.rpartition("@")[2],
+        tls=None,
+        timeout=_PATIENCE_SECONDS,
+    )
+    try:
+        await session.open()
+    except DeliveryError as error:
+        return [finding(KIND, "unreachable", f"{transport.host}:{transport.port}: {error}")]
+    limit = session.size_limit
+    await session.quit()
+    size = f" and takes mails of {limit / 1_000_000:g} MB at most" if limit else ""
+    small = limit is not None and limit < _USUAL_MAIL
+    more = "; larger ones are split" if small else ""
+    return [fine(KIND, f"{transport.host}:{transport.port} answers and lets us in{size}{more}")]
+
+
+def _summary(settings: Settings, states: Mapping[State, int]) -> str:
+    mails, held = states.get("sent", 0), states.get("held", 0)
+    sent = "1 mail" if mails == 1 else f"{mails} mails"
+    folder = f" in {shown_path(settings.maildir)}/new/" if settings.maildir else ""
+    waiting = "1 paper waits for its" if held == 1 else f"{held} papers wait for their"
+    return f"{sent}{folder}" + (f", {waiting} digest's time" if held else "")
+
+
+def _stand_in(settings: Settings) -> StandIn | None:
+    """The Maildir, while there is no mail server."""
+    if settings.maildir is None:
+        return None
+    return StandIn(
+        outcome=f"written to {settings.maildir}, because no mail server is set",
+        next_step="email.transport in paperboy.yaml, like smtp://you@your.server:587",
+    )
+
+
+EMAIL = ChannelType(
+    "bot.adapters.email.publisher:EmailPublisher",
+    "One mail address.",
+    build=_build,
+    form=MailAddress,
+    show=_show,
+    warnings=_warnings,
+    check=_check,
+    ask=_ask,
+    summary=_summary,
+    stand_in=_stand_in,
+    report_box=_report_box,
+)
