@@ -136,6 +136,11 @@ class MatchedText:
     """(term, field, text), in reading order."""
 
 
+PaceUnit = Literal["day", "week", "month", "year"]
+_PACE_UNITS: dict[PaceUnit, float] = {"day": 1, "week": 7, "month": 30.4, "year": 365}
+"""By unit of time its days."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class QueryPreview:
     """Preview of a query on the papers of some days: how many match (`found`), by day (`hits`), the newest matches, near
@@ -154,12 +159,25 @@ class QueryPreview:
     better: tuple[Spelling, ...] = ()
 
     @property
-    def per_day(self) -> float:
-        """Matches a day, over those of the days for which papers are stored."""
+    def covered(self) -> int:
+        """How many of the days asked for the stored papers reach back; at least 1."""
         if self.newest is None or self.oldest is None:
-            return 0.0
-        covered = (max(self.newest, self.oldest) - self.oldest).days + 1
-        return round(self.found / min(self.days, covered), 3)
+            return 1
+        return min(self.days, (max(self.newest, self.oldest) - self.oldest).days + 1)
+
+    @property
+    def per_day(self) -> float:
+        """Matches a day, over the days covered."""
+        return round(self.found / self.covered, 3)
+
+    @property
+    def pace(self) -> tuple[int, PaceUnit] | None:
+        """About how many matches there are in the shortest unit that has one: (3, "week"); None without matches."""
+        if not self.per_day:
+            return None
+        longest: PaceUnit = "year"
+        unit = next((unit for unit, days in _PACE_UNITS.items() if self.per_day * days >= 1), longest)
+        return round(self.per_day * _PACE_UNITS[unit]), unit
 
     @property
     def verdict(self) -> Literal["dead", "flood", "fine"]:

@@ -4,8 +4,10 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
 
+import pytest
+
 from bot.domain.query import Document, parse
-from bot.pipeline.finder import PaperFinder, SearchableText, SearchWindow
+from bot.pipeline.finder import PaperFinder, QueryPreview, SearchableText, SearchWindow
 from tests.builders import a_digest, a_paper, an_entry
 from tests.pipeline.conftest import MakeWorld
 from tests.rigs.world import World
@@ -31,6 +33,33 @@ def test_a_preview_counts_and_shows_the_newest(world: MakeWorld) -> None:
     assert preview.better == ()
     assert preview.near_misses == ()
     assert (sum(preview.hits.values()), preview.per_day) == (2, 2.0)
+
+
+@pytest.mark.parametrize(
+    ("found", "covered", "pace"),
+    [
+        (9, 3, (3, "day")),
+        (3, 7, (3, "week")),
+        (2, 30, (2, "month")),
+        (3, 365, (3, "year")),
+        (1, 1000, (0, "year")),
+        (0, 7, None),
+    ],
+)
+def test_a_pace_is_told_in_the_shortest_unit_that_has_a_match(
+    found: int, covered: int, pace: tuple[int, str] | None
+) -> None:
+    newest = date(2031, 5, 5)
+    preview = QueryPreview(
+        query=parse("tool"),
+        days=5000,
+        papers=100,
+        found=found,
+        newest=newest,
+        oldest=newest - timedelta(days=covered - 1),
+        hits={},
+    )
+    assert preview.pace == pace
 
 
 def test_every_match_comes_in_short(world: MakeWorld) -> None:

@@ -124,19 +124,16 @@ def _counted(request: Request, preview: QueryPreview) -> Markup:
     query = bold(cut(preview.query.text, _QUERY))
     if not preview.papers:
         return query + plain("\n" + request.t("preview.no papers"))
+    span = request.t(f"preview.span.{'one' if preview.covered == 1 else 'many'}", days=preview.covered)
     if not preview.found:
-        return query + plain(request.t("preview.none", days=preview.days, papers=preview.papers))
+        return query + plain(request.t("preview.none", span=span, papers=preview.papers))
     if preview.found == 1:
-        return query + plain(request.t("preview.one", days=preview.days))
-    pace = _pace(request, preview.found / preview.days)
-    return query + plain(request.t("preview.many", count=preview.found, days=preview.days, pace=pace))
-
-
-def _pace(request: Request, per_day: float) -> str:
-    for unit, days in (("day", 1), ("week", 7)):
-        if per_day * days >= 1:
-            return request.t(f"pace.{unit}", count=round(per_day * days))
-    return request.t("pace.month", count=round(per_day * 30))
+        return query + plain(request.t("preview.one", span=span))
+    if preview.covered == 1:
+        return query + plain(request.t("preview.one day", count=preview.found))
+    count, unit = preview.pace or (preview.found, "year")
+    pace = request.t(f"pace.{unit}", count=count)
+    return query + plain(request.t("preview.many", count=preview.found, span=span, pace=pace))
 
 
 def _match(request: Request, match: Match) -> Markup:

@@ -75,17 +75,23 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "zh": '写下要找的内容，例如：\n/add rag AND NOT survey\n/add "tool use" OR agents\n/add author: Ghanem',
     },
     "preview.one": {
-        "en": " would have brought 1 paper in {days} days:",
-        "zh": " 在过去 {days} 天里匹配 1 篇论文：",
+        "en": " would have brought 1 paper in {span}:",
+        "zh": " 在过去 {span}里匹配 1 篇论文：",
     },
     "preview.many": {
-        "en": " would have brought {count} papers in {days} days, {pace}:",
-        "zh": " 在过去 {days} 天里匹配 {count} 篇论文，{pace}：",
+        "en": " would have brought {count} papers in {span}, {pace}:",
+        "zh": " 在过去 {span}里匹配 {count} 篇论文，{pace}：",
+    },
+    "preview.one day": {
+        "en": " would have brought {count} papers in 1 day:",
+        "zh": " 在过去 1 天里匹配 {count} 篇论文：",
     },
     "preview.none": {
-        "en": " would have brought nothing in {days} days, among {papers} papers.",
-        "zh": " 在过去 {days} 天里没有匹配的论文（共 {papers} 篇）。",
+        "en": " would have brought nothing in {span}, among {papers} papers.",
+        "zh": " 在过去 {span}里没有匹配的论文（共 {papers} 篇）。",
     },
+    "preview.span.one": {"en": "1 day", "zh": "1 天"},
+    "preview.span.many": {"en": "{days} days", "zh": "{days} 天"},
     "preview.flood": {
         "en": "⚠ That is {share} % of everything: narrow it with AND, or leave things out with NOT.",
         "zh": "⚠ 占全部论文的 {share} %：可用 AND 收窄，或用 NOT 排除。",
@@ -102,6 +108,7 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
     "pace.day": {"en": "about {count} a day", "zh": "每天约 {count} 篇"},
     "pace.week": {"en": "about {count} a week", "zh": "每周约 {count} 篇"},
     "pace.month": {"en": "about {count} a month", "zh": "每月约 {count} 篇"},
+    "pace.year": {"en": "about {count} a year", "zh": "每年约 {count} 篇"},
     "query.wrong": {"en": "I cannot read this: {why}", "zh": "看不懂这个查询：{why}"},
     "button.keep": {"en": "Keep", "zh": "保留"},
     "button.both": {"en": "Keep both spellings", "zh": "两种写法都保留"},

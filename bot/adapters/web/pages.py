@@ -66,7 +66,6 @@ _AUTHORS_NAMED = 3
 _MOST_SOURCES_NAMED = 6
 _MOST_BARS = 100
 _WEEK = 7
-_PACES = (("day", 1.0), ("week", 7.0), ("month", 30.4), ("year", 365.0))
 _EXAMPLES = (
     "diffusion model AND NOT survey",
     "(agent OR tool use) AND benchmark",
@@ -354,7 +353,7 @@ class Pages:
                 "hints": hints_on(result.query, language.code),
                 "pace": self._pace(texts, result)
                 if result.found
-                else texts("preview_nothing", days=f"{result.days:,}"),
+                else texts("preview_nothing", span=texts.count("span", result.covered)),
                 "hits": bars(
                     [
                         Bar(value=count, label=f"{words.day(day)}: {texts.count('paper', count)}")
@@ -737,13 +736,13 @@ class Pages:
 
     @staticmethod
     def _pace(texts: Texts, result: "QueryPreview") -> str:
-        unit, size = next(((unit, size) for unit, size in _PACES if result.per_day * size >= 1), _PACES[-1])
-        pace = texts(f"pace_{unit}", count=f"{result.per_day * size:.0f}")
+        count, unit = result.pace or (0, "year")
+        pace = texts(f"pace_{unit}", count=count)
         return texts(
             "preview_pace",
             count=f"{result.found:,}",
             searched=f"{result.papers:,}",
-            days=f"{result.days:,}",
+            span=texts.count("span", result.covered),
             pace=pace,
         )
 

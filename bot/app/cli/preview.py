@@ -123,7 +123,7 @@ def preview_lines(result: "QueryPreview", hints: "Iterable[str]", style: Style) 
         ]
     lines = [
         f"{style.strong(result.query.text)} matches {style.strong(str(result.found))} of the {result.papers} papers "
-        f"of {_span(result)}{_often(result.per_day)}",
+        f"of {_span(result)}{_often(result.pace)}",
         *(f"hint: {printable(hint)}" for hint in hints),
         *_bars(result.hits, style),
     ]
@@ -152,13 +152,8 @@ def _span(result: "QueryPreview") -> str:
     return f"{max(start, min(oldest, newest))} to {newest}"
 
 
-def _often(pace: float) -> str:
-    if not pace:
-        return ""
-    for unit, size in (("day", 1), ("week", 7), ("month", 30.4), ("year", 365)):
-        if pace * size >= 1 or unit == "year":
-            return f": about {pace * size:.0f} a {unit}"
-    return ""
+def _often(pace: "tuple[int, str] | None") -> str:
+    return f": about {pace[0]} a {pace[1]}" if pace else ""
 
 
 def _bars(hits: "Mapping[dt.date, int]", style: Style) -> list[str]:

@@ -1,6 +1,7 @@
 """What the bot answers to commands and texts, in each kind of chat."""
 
 import re
+from datetime import date
 
 import pytest
 
@@ -226,6 +227,15 @@ def papers(talk, count: int = 3) -> None:  # type: ignore[no-untyped-def]
     talk.made.read("a.md", a_digest(*range(1, count + 1), rag, inside))
 
 
+async def test_a_pace_counts_the_days_that_the_papers_reach_back(talk_with: MakeTalk, api: BotApi) -> None:
+    talk = await talk_with()
+    old = an_entry(92, title="RAG before", summary="On retrieval.")
+    talk.made.read("old.md", a_digest(old, day=date(2026, 9, 12)))
+    papers(talk)
+    answer = await talk.say(api.chat(7), "/add rag")
+    assert answer.text.splitlines()[0] == "rag would have brought 3 papers in 7 days, about 3 a week:"
+
+
 async def test_add_shows_what_a_query_would_have_brought_with_its_words_in_bold(
     talk_with: MakeTalk, api: BotApi
 ) -> None:
@@ -233,7 +243,7 @@ async def test_add_shows_what_a_query_would_have_brought_with_its_words_in_bold(
     papers(talk)
     answer = await talk.say(api.chat(7), "/add rag")
     assert answer.text.splitlines() == [
-        "rag would have brought 2 papers in 30 days, about 2 a month:",
+        "rag would have brought 2 papers in 1 day:",
         "• 18 Sep  RAG Is Not All You Need",
         "• 18 Sep  Grounded Answers – “We study RAG systems for medicine.”",
     ]
@@ -248,10 +258,10 @@ async def test_a_query_that_brings_nearly_everything_or_nothing_is_told(
     assert "There are no papers here yet" in (await talk.say(api.chat(7), "/add rag")).text
     papers(talk, 18)
     flood = await talk.say(api.chat(7), "/add language")
-    assert "18 papers in 30 days" in flood.text
+    assert "18 papers in 1 day" in flood.text
     assert "90 % of everything" in flood.text
     dead = await talk.say(api.chat(7), "/preview grounded AND zebra")
-    assert "would have brought nothing in 30 days, among 20 papers" in dead.text
+    assert "would have brought nothing in 1 day, among 20 papers" in dead.text
     assert "Near misses, each lacking one term:\n• 18 Sep  Grounded Answers – without zebra" in dead.text
     out = await talk.say(api.chat(7), "/add rag AND grounded AND NOT medicine")
     assert "Grounded Answers – left out by NOT medicine" in out.text
