@@ -50,14 +50,14 @@ VerboseOption = Annotated[
 ]
 
 
-def before_or_after(context: typer.Context, value: bool) -> bool:
+def json_requested(context: typer.Context, value: bool) -> bool:
     """True if `--json` stands before the command or after it."""
     return value or bool(context.obj and context.obj.as_json)
 
 
 JsonOption = Annotated[
     bool,
-    typer.Option("--json", help="Print one JSON document instead of text.", callback=before_or_after),
+    typer.Option("--json", help="Print one JSON document instead of text.", callback=json_requested),
 ]
 
 

@@ -92,14 +92,14 @@ def _section(say: Callable[[str], object], title: str, *texts: str) -> None:
     say("")
 
 
-def feed_lines(path: Path, entries: int = _FEED_ENTRIES) -> list[str]:
+def feed_lines(path: Path) -> list[str]:
     """The feed as a reader shows it: its title, then each entry with date, authors, text and link."""
     from lxml import etree
 
     feed = etree.parse(path).getroot()
     all_entries = feed.findall(f"{_ATOM}entry")
     lines = [f"{feed.findtext(f'{_ATOM}title')}: {counted(len(all_entries), 'paper')}", ""]
-    for entry in all_entries[:entries]:
+    for entry in all_entries[:_FEED_ENTRIES]:
         authors = [name.text or "" for name in entry.iterfind(f"{_ATOM}author/{_ATOM}name")]
         link = entry.find(f"{_ATOM}link[@rel='alternate']")
         published = (entry.findtext(f"{_ATOM}published") or "")[:10]
@@ -109,7 +109,7 @@ def feed_lines(path: Path, entries: int = _FEED_ENTRIES) -> list[str]:
         ]
         lines += [f"  {line}" for line in _paragraphs(entry.findtext(f"{_ATOM}content") or "", authors)]
         lines += [f"  {link.get('href')}" if link is not None else "", ""]
-    more = len(all_entries) - entries
+    more = len(all_entries) - _FEED_ENTRIES
     return [*lines, *([f"… and {counted(more, 'more paper', 'more papers')}"] if more > 0 else [])]
 
 

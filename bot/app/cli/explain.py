@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 _WHYS = 6
-_PASSED: dict[str, str] = {
+_STATE_TEXTS: dict[str, str] = {
     "sent": "sent",
     "merged": "sent inside another message",
     "limited": "over the daily limit, named in “+N more”",
@@ -233,8 +233,8 @@ def _row_lines(row: "DeliveryRecord", story: "Story", style: Style) -> list[str]
     bold = style.strong if row.state in ("dead", "uncertain") else printable
     tries = f", {row.attempts} tries" if row.attempts > 1 else ""
     message = f", message {printable(row.remote_id)}" if row.remote_id else ""
-    passed = "not sent" if is_unwanted(row) else _PASSED[row.state]
-    line = f"  {row.kind:<5}  {printable(row.target)}: {bold(passed)} {_moment(when, story)}{message}{tries}"
+    state = "not sent" if is_unwanted(row) else _STATE_TEXTS[row.state]
+    line = f"  {row.kind:<5}  {printable(row.target)}: {bold(state)} {_moment(when, story)}{message}{tries}"
     return [line, f"         {printable(row.error)}"] if row.error else [line]
 
 

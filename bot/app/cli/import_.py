@@ -16,6 +16,7 @@ from bot.app.cli.context import (
     say_json,
 )
 from bot.app.cli.logs import start_logs
+from bot.app.cli.once import problems_json
 from bot.app.cli.terminal import counted, progress
 from bot.domain.errors import UsageError
 from bot.domain.text import printable
@@ -137,6 +138,6 @@ def _json(
         "new": result.new,
         "gained": result.gained,
         "matched": result.notices,
-        "problems": [{"file": name, "line": line, "what": what} for name, line, what in result.problems],
+        "problems": problems_json(result),
         "skipped": [{"file": entry.name, "why": entry.what} for entry in skipped],
     }

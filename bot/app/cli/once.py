@@ -95,7 +95,7 @@ def _dry_run(
             {
                 "new": result.new,
                 "gained": result.gained,
-                "problems": _problems_json(result),
+                "problems": problems_json(result),
                 "messages": [dataclasses.asdict(message) for message in messages],
             }
         )
@@ -170,7 +170,7 @@ def _result_json(result: "OnceResult", scan: "FolderScan") -> dict[str, Any]:
         "new": ingest.new,
         "gained": ingest.gained,
         "deliveries": dict(result.ends),
-        "problems": _problems_json(ingest),
+        "problems": problems_json(ingest),
         "feeds_error": result.feeds_error,
         "skipped": [{"file": file.name, "why": file.what} for file in scan.skipped],
     }
@@ -181,5 +181,6 @@ def _problem_lines(result: "IngestResult") -> list[str]:
     return [printable(f"{name}:{line}: {what}") for name, line, what in result.problems]
 
 
-def _problems_json(result: "IngestResult") -> list[dict[str, str | int]]:
+def problems_json(result: "IngestResult") -> list[dict[str, str | int]]:
+    """The problems in the files, as JSON."""
     return [{"file": name, "line": line, "what": what} for name, line, what in result.problems]

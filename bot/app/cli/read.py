@@ -8,7 +8,7 @@ import typer
 from bot.app.cli.context import (
     NEEDS_A_LOOK,
     WRONG_USAGE,
-    before_or_after,
+    json_requested,
     say_json,
 )
 from bot.app.cli.terminal import counted
@@ -37,7 +37,7 @@ def read(
     as_json: Annotated[
         bool,
         typer.Option(
-            "--json", help="Print one JSON document per file, one on each line.", callback=before_or_after
+            "--json", help="Print one JSON document per file, one on each line.", callback=json_requested
         ),
     ] = False,
     language: Annotated[

@@ -41,7 +41,7 @@ def replay(
 
     scenario = prepare(folders, subscribers=subscribers, faults=faults)
     with progress("replaying", len(scenario.digests)) as advance:
-        card = run_scenario(scenario, progress=lambda _done, _of: advance(1))
+        card = run_scenario(scenario, progress=lambda: advance(1))
     if as_json:
         say_json(card.as_json())
     else:

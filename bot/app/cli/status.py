@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from bot.pipeline.ports.outbox import Counts, DeliveryRecord, DeliveryStore
     from bot.pipeline.ports.papers import PlanningRun
 
-_LOOKED_AT, _NAMED = 5_000, 10
+_ROWS_SEARCHED, _LINES_SHOWN = 5_000, 10
 """Oldest deliveries that are searched for failures; lines of a kind that are printed."""
 
 
@@ -93,7 +93,7 @@ def status(
             "run          " + ("running" if running else "not seen running by this user on this machine"),
             *status_lines(counts, subscribers),
             *state_lines(sources),
-            *private_feed_lines(addresses, most=_NAMED, width=13),
+            *private_feed_lines(addresses, most=_LINES_SHOWN, width=13),
             *planning_lines(runs, subscribers),
             *unreadable_lines("unreadable", unreadable),
             *unreadable_lines("no digest", no_digests),
@@ -174,7 +174,7 @@ def status_json(counts: "Counts", subscribers: "tuple[Subscriber, ...]") -> dict
 def failing_targets(deliveries: "DeliveryStore") -> "dict[str, DeliveryRecord]":
     """The oldest delivery that failed and will be tried again, by target."""
     failing: dict[str, DeliveryRecord] = {}
-    for row in deliveries.list_rows(states=("pending",), keys=(), limit=_LOOKED_AT):
+    for row in deliveries.list_rows(states=("pending",), keys=(), limit=_ROWS_SEARCHED):
         if row.attempts and row.error:
             failing.setdefault(row.target, row)
     return failing
@@ -198,9 +198,9 @@ def planning_lines(runs: "Sequence[PlanningRun]", subscribers: "Sequence[Subscri
     lines = [
         f"planning     {counted(run.papers, 'paper')} of {run.made_at:%Y-%m-%d %H:%M} UTC,"
         f" {_subscribers_left(run, subscribers)} of {counted(len(subscribers), 'subscriber')} left"
-        for run in runs[:_NAMED]
+        for run in runs[:_LINES_SHOWN]
     ]
-    more = len(runs) - _NAMED
+    more = len(runs) - _LINES_SHOWN
     return [*lines, *([f"             and {counted(more, 'more run', 'more runs')}"] if more > 0 else [])]
 
 
@@ -212,9 +212,9 @@ def unreadable_lines(what: str, unreadable: "Mapping[str, str]") -> list[str]:
     """Lines about entries of the watched folders that gave no digest: name and reason."""
     lines = [
         f"{what:<11}  {printable(name)}: {printable(reason.removeprefix(f'{name}: '))}"
-        for name, reason in list(unreadable.items())[:_NAMED]
+        for name, reason in list(unreadable.items())[:_LINES_SHOWN]
     ]
-    more = len(unreadable) - _NAMED
+    more = len(unreadable) - _LINES_SHOWN
     return [*lines, *([f"             and {counted(more, 'more file', 'more files')}"] if more > 0 else [])]
 
 
@@ -235,9 +235,9 @@ def failing_lines(failing: "Mapping[str, DeliveryRecord]") -> list[str]:
     """Lines about failing deliveries, oldest first."""
     lines = [
         f"tried again  {printable(target)} since {row.created_at:%Y-%m-%d %H:%M} UTC: {printable(row.error or '')}"
-        for target, row in list(failing.items())[:_NAMED]
+        for target, row in list(failing.items())[:_LINES_SHOWN]
     ]
-    more = len(failing) - _NAMED
+    more = len(failing) - _LINES_SHOWN
     return [*lines, *([f"             and {more} more targets"] if more > 0 else [])]
 
 

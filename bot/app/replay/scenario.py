@@ -128,12 +128,11 @@ def replay(
     scenario: Scenario,
     *,
     wrap: Callable[[Publisher], Publisher] = lambda publisher: publisher,
-    progress: Callable[[int, int], None] = lambda *_: None,
+    progress: Callable[[], object] = lambda: None,
 ) -> Scorecard:
     """Runs the whole system over the scenario and scores it.
 
-    `wrap` replaces each fake service by a publisher around it; `progress` gets the numbers of digests done and
-    of all digests.
+    `wrap` replaces each fake service by a publisher around it; `progress` is called after each digest.
     """
     with ExitStack() as stack:
         memory = _MEMORY if os.access(_MEMORY, os.W_OK) else None
@@ -157,7 +156,7 @@ class _Replay:
         scenario: Scenario,
         settings: Settings,
         wrap: Callable[[Publisher], Publisher],
-        progress: Callable[[int, int], None],
+        progress: Callable[[], object],
     ) -> None:
         self._scenario = scenario
         self._progress = progress
@@ -197,13 +196,13 @@ class _Replay:
             for channel in subscriber.channels
         }
         oracle = Oracle(scenario.subscribers)
-        for number, scheduled in enumerate(scenario.digests):
+        for scheduled in scenario.digests:
             await self._run_until(scheduled.at)
             oracle.expect(scheduled.digest, scheduled.file.name, clock.now())
             ingest_files(self._container, [scheduled.file])
             self._container.ingest.finish_planning(clock.now())
             await self._container.dispatcher.flush()
-            self._progress(number + 1, len(scenario.digests))
+            self._progress()
         await self._run_until(scenario.end)
         await self._finish()
         card = self._score(oracle)
