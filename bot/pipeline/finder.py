@@ -361,8 +361,7 @@ class PaperFinder:
         return tuple(
             replace(spelling, found=found, would_find=would_find)
             for spelling in self._speller[1].better(query)[:_SPELLINGS]
-            if (would_find := len(_matching(Previewer(parse(spelling.query)), window)))
-            >= max(GAIN * found, found + 1)
+            if (would_find := len(_matching(Previewer(parse(spelling.query)), window))) >= GAIN * found
         )
 
 

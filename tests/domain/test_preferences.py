@@ -230,12 +230,16 @@ def test_a_link_gives_the_query_that_it_was_made_of(query: str) -> None:
 
 
 def test_a_query_that_is_too_long_has_no_link() -> None:
-    assert start_payload("x" * 60) is None
-    assert start_link("papers_bot", "x" * 60) is None
+    longest = start_payload("x" * 47)
+    assert longest is not None
+    assert len(longest) == 64
+    assert query_of_payload(longest) == "x" * 47
+    assert start_payload("x" * 48) is None
+    assert start_link("papers_bot", "x" * 48) is None
 
 
 @pytest.mark.parametrize(
-    "payload", ["", "q", "qA", "x" * 80, "ref", "q//", "q_w", "q" + "A" * 80, "q\N{SNOWMAN}", "qAAAA"]
+    "payload", ["", "q", "qA", "ref", "cmFn", "q//", "q_w", "q" + "cmFn" * 16, "q\N{SNOWMAN}", "qAAAA"]
 )
 def test_any_other_payload_is_no_query(payload: str) -> None:
     assert query_of_payload(payload) is None

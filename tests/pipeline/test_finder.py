@@ -95,6 +95,17 @@ def test_a_better_spelling_is_told_where_it_finds_much_more(world: MakeWorld) ->
     assert look.preview(parse('"language model"'), spellings=False).better == ()
 
 
+def test_a_spelling_is_worth_a_word_from_a_fifth_more_papers_on(world: MakeWorld) -> None:
+    made = world()
+    made.read(
+        "a.md", a_digest(*(an_entry(n, title="Robot arm") for n in range(5)), an_entry(5, title="Robot arms"))
+    )
+    (better,) = finder(made).preview(parse('"robot arm"')).better
+    assert (better.found, better.would_find) == (5, 6)
+    made.read("b.md", a_digest(an_entry(6, title="Robot arm")))
+    assert finder(made).preview(parse('"robot arm"')).better == ()  # 7 instead of 6
+
+
 def test_a_word_that_no_paper_has_comes_with_one_that_some_have(world: MakeWorld) -> None:
     look = finder(with_papers(world))
     (misspelling,) = look.misspellings(parse("agnet tools OR zebra OR plan*"), days=30)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from bot.domain.subscriptions import Subscriber
 from bot.pipeline.history import Ledger, ledger
-from tests.builders import a_channel, a_digest, a_subscriber, a_subscription, an_entry
+from tests.builders import a_channel, a_digest, a_quiz, a_subscriber, a_subscription, an_edition, an_entry
 from tests.pipeline.conftest import MakeWorld
 from tests.rigs.world import World
 
@@ -52,6 +52,14 @@ async def test_what_was_there_before_somebody_came_is_named_so(world: MakeWorld)
     made.look()
     assert ends(kept(made)) == {"1": ["pending"], "2": ["before you came"], "3": ["before you came"]}
     assert {line.rule for line in kept(made).lines} == {"new subscriber"}
+
+
+async def test_questions_that_followed_stand_beside_the_alert(world: MakeWorld):
+    made = world(a_subscriber("alice", a_channel(quizzes="all")))
+    made.read("a.html", a_digest(an_entry(1, editions=(an_edition(quiz=a_quiz(2)),)), kind="quiz_page"))
+    (line,) = kept(made).lines
+    assert [target.end for target in line.targets] == ["pending"]
+    assert [row.kind for row in line.others] == ["quiz", "quiz"]
 
 
 async def test_the_daily_limit_is_named(world: MakeWorld):
