@@ -24,6 +24,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib.machinery import ModuleSpec
+from itertools import islice
 from pathlib import Path
 from types import CodeType, ModuleType
 
@@ -112,6 +113,14 @@ class Mutant:
         assert code is not None, self.key
         return code
 
+    def is_python(self) -> bool:
+        """False for a `not` before a named expression: `if not match := …`."""
+        try:
+            compile(self.source(), self.path, "exec")
+        except SyntaxError:
+            return False
+        return True
+
     def change(self) -> tuple[str, str]:
         """The changed line before and after."""
         before = Path(self.path).read_text(encoding="utf-8").splitlines()
@@ -159,11 +168,11 @@ def sample(rooms: Iterable[str], count: int, seed: int) -> list[Mutant]:
     )
     every = [mutant for path in paths for mutant in mutants(path)]
     every.sort(key=lambda mutant: hashlib.sha256(f"{seed} {mutant.key}".encode()).digest())
+    chosen = list(islice(filter(Mutant.is_python, every), count))
     print(
-        f"{len(every)} mutants in {len(paths)} files, a sample of {min(count, len(every))} with seed {seed}",
-        flush=True,
+        f"{len(every)} mutants in {len(paths)} files, a sample of {len(chosen)} with seed {seed}", flush=True
     )
-    return every[:count]
+    return chosen
 
 
 class Reach:
@@ -438,6 +447,11 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "if not usual and not _PAPER_LINK.search(url):",
         "if not not usual and not _PAPER_LINK.search(url):",
     ): "links that name no paper are looked at more closely, which finds nothing either",
+    (
+        "bot/pipeline/finder.py",
+        "if self._related is not None and self._indexed == window.version:",
+        "if self._related is None and self._indexed == window.version:",
+    ): "a shortcut: of papers that did not change none is missing in the index",
     **dict.fromkeys(
         (
             (path, "if TYPE_CHECKING:", "if not TYPE_CHECKING:")
