@@ -154,7 +154,8 @@ class QuizScheduler:
         for card in due:
             key = _repeat_key(channel, card)
             if key not in known:
-                return tx.plan([_repeat(channel, subscriber, card, now, now)], now, asked=True) > 0
+                tx.plan([_repeat(channel, subscriber, card, now, now)], now, asked=True)
+                return True
             if known[key] == "held" and tx.release_now(key, now):
                 return True
         return False
@@ -190,7 +191,8 @@ class QuizScheduler:
                 if own or (whole and not (beyond_one and whole not in OPEN)):
                     continue
                 row = _quiz(channel, subscriber, candidate.paper, candidate.part, now, now)
-                return tx.plan([row], now, asked=True) > 0
+                tx.plan([row], now, asked=True)
+                return True
         return False
 
     def _candidates(self, paper: Paper, subscriber: Subscriber, channel: Channel) -> "Iterator[_Candidate]":

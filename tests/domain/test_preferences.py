@@ -98,6 +98,11 @@ def test_settings_hold_unless_the_configuration_fixes_them() -> None:
     assert held.channels == fixed.channels
 
 
+def test_how_questions_come_is_set_for_the_channels_that_have_polls() -> None:
+    alice = a_subscriber("alice", a_channel(quizzes="all"), a_channel("email", quizzes="all"))
+    assert [each.quizzes for each in laid_over(alice, Choices(quizzes="none")).channels] == ["none", "all"]
+
+
 def test_quiet_hours_can_be_switched_off() -> None:
     alice = a_subscriber(quiet_hours=parse_quiet_hours("22:00-07:00"))
     assert laid_over(alice, Choices(quiet_hours=OFF)).quiet_hours is None

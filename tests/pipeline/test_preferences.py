@@ -304,6 +304,17 @@ def test_an_objection_names_what_brought_a_paper_and_the_words_that_would_have_k
     assert made.preferences.objection("alice", medical.id) is None  # that subscription is gone
 
 
+def test_who_closed_every_channel_objects_to_nothing(world: MakeWorld) -> None:
+    made = world(first_run=0)
+    made.preferences.add("chat7", "language models", NOW, channel=CHAT)
+    made.registry.refresh()
+    made.look()
+    made.read("a.md", a_digest(1))
+    assert made.preferences.objection("chat7", a_paper(1).id) is not None
+    made.preferences.close_channel("chat7", CHAT.target, NOW)
+    assert made.preferences.objection("chat7", a_paper(1).id) is None
+
+
 # --- settings
 
 

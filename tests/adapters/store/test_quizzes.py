@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -287,6 +288,30 @@ def test_a_stranger_never_gets_into_the_score_of_a_private_chat(room: Classroom)
     assert room.store.quizzes.unknown_members(10) == ()
 
 
+def test_a_score_is_of_all_chats_in_ones_own_and_of_that_chat_elsewhere(database: Database) -> None:
+    lab = a_subscriber("lab", a_channel(address="-100", quizzes="all"))
+    room = Classroom(database.open(), a_learner(7), lab)
+    (own,) = room.ask(a_quizzed_paper(1, ONE))
+    (shared,) = room.ask(a_quizzed_paper(2, ONE), "telegram:-100", "lab")
+    room.stats.add_member(("-100",), 7)
+    room.answer(own, 7, right=False)
+    room.answer(shared, 7, right=True)
+    room.count()
+    tomorrow = room.now + timedelta(days=1)
+    alone, there = (room.stats.score((chat,), 7, tomorrow) for chat in ("7", "-100"))
+    assert (alone.score.right, alone.score.judged, alone.due) == (1, 2, 1)
+    assert (there.score.right, there.score.judged, there.due) == (1, 1, 0)
+
+
+def test_a_span_of_answers_has_its_first_moment_and_not_its_last(room: Classroom) -> None:
+    for paper in range(2):
+        (poll,) = room.ask(a_quizzed_paper(paper, ONE))
+        room.answer(poll, 7, right=True)
+        room.count()
+        room.clock.advance(days=1)
+    assert room.stats.between("7", NOW, NOW + timedelta(days=1), ZoneInfo("UTC")).score.judged == 1
+
+
 def test_who_hides_is_not_named_until_they_show_again(database: Database) -> None:
     room = Classroom(database.open(), a_subscriber("lab", a_channel(address="-100/7", quizzes="all")))
     (poll,) = room.ask(a_quizzed_paper(1, ONE), "telegram:-100/7", "lab")
@@ -455,7 +480,8 @@ def test_in_a_group_nobodys_own_questions_come_back(database: Database) -> None:
 
 def test_only_who_has_something_due_and_a_chat_of_their_own_gets_it_back(database: Database) -> None:
     several = a_subscriber("person-7", a_channel("email"), a_channel(address="7", quizzes="all"))
-    room = Classroom(database.open(), a_learner(8), several)
+    public = a_subscriber("public", a_channel(address="@papers", quizzes="all"))
+    room = Classroom(database.open(), a_learner(8), several, public)
     (poll,) = room.ask(a_quizzed_paper(1, ONE))
     room.answer(poll, 7, right=False)
     room.count()

@@ -46,6 +46,13 @@ def test_the_number_that_stands_near_the_question_wins():
     assert decoding["short.px.own"] == decoding["px.own"]
 
 
+def test_only_numbers_of_several_signs_count_as_long():
+    days, factor, neither = features("How much?", "3 days", "28.4 times", "12 weeks")
+
+    assert [option["num.hit"] for option in (days, factor, neither)] == [1, 1, 0]
+    assert [option["num.long"] for option in (days, factor, neither)] == [0, 1, 0]
+
+
 def test_what_the_text_denies_is_seen():
     denied, claimed = features("What does it do?", "It changes the kernels", "It takes an index branch")
 
