@@ -93,6 +93,11 @@ def test_absolute_words_and_lengths_are_seen_beside_the_other_options():
     assert careful["sign.comma"] == careful["sign.and"] == 1
 
 
+def test_of_options_of_one_length_none_is_the_longest_or_the_shortest():
+    for option in features("What is found?", "red blocks", "big blocks"):
+        assert (option["len.longest"], option["len.shortest"]) == (0, 0)
+
+
 def test_marks_are_what_only_one_option_has():
     question = Question(question="What?", options=("It sorts blocks", "It drops blocks"))
 
