@@ -48,8 +48,8 @@ from bot.pipeline.ports.outbox import (
     TargetStatus,
 )
 
-_NOT_BY_OWN_WISH = (
-    or_(targets.c.suspended.is_(None), targets.c.suspended.not_in(sorted(RECIPIENT_REASONS))),
+_NOT_SUSPENDED_BY_RECIPIENT = or_(
+    targets.c.suspended.is_(None), targets.c.suspended.not_in(sorted(RECIPIENT_REASONS))
 )
 
 ROWS = (
@@ -91,8 +91,8 @@ class Deliveries:
 
     def alerted_since(self, target: str, since: datetime) -> int:
         with reading(self._engine) as connection:
-            ((papers_,),) = _ALERTED.rows(connection, target=target, since=micros(since))
-        return int(papers_ or 0)
+            ((count,),) = _ALERTED.rows(connection, target=target, since=micros(since))
+        return int(count or 0)
 
     def sends_since(self, target: str, since: datetime) -> tuple[datetime, ...]:
         with reading(self._engine) as connection:
@@ -218,7 +218,7 @@ class Deliveries:
         return tuple(map(_record, sorted(rows, key=lambda row: row.seq)))
 
     def retry(self, keys: Sequence[str], now: datetime) -> int:
-        return self._by_hand(
+        return self._change_by_operator(
             keys,
             states=("dead", "uncertain"),
             values={"state": "pending", "due_at": now, "settled_at": None, "attempts": 0},
@@ -226,10 +226,12 @@ class Deliveries:
         )
 
     def try_now(self, keys: Sequence[str], now: datetime) -> int:
-        return self._by_hand(keys, states=("pending",), values={"due_at": now, "attempts": 0}, revive=True)
+        return self._change_by_operator(
+            keys, states=("pending",), values={"due_at": now, "attempts": 0}, revive=True
+        )
 
     def drop(self, keys: Sequence[str], now: datetime) -> int:
-        return self._by_hand(
+        return self._change_by_operator(
             keys,
             states=("pending", "held", "uncertain", "dead"),
             values={"state": "dead", "settled_at": now, "error": DROPPED},
@@ -237,12 +239,12 @@ class Deliveries:
         )
 
     def arrived(self, keys: Sequence[str], now: datetime) -> int:  # noqa: ARG002 - when it went out stays
-        kept_as = deliveries.c.state.type
-        shown = case(
-            (deliveries.c.seq == deliveries.c.message, literal("sent", kept_as)),
-            else_=literal("merged", kept_as),
+        state_type = deliveries.c.state.type
+        state = case(
+            (deliveries.c.seq == deliveries.c.message, literal("sent", state_type)),
+            else_=literal("merged", state_type),
         )
-        alerted = (
+        papers_alerted = (
             select(func.count())
             .where(
                 deliveries.c.message == messages.c.number,
@@ -253,40 +255,36 @@ class Deliveries:
         )
         count = 0
         with writing(self._engine) as connection:
-            chosen = list(_with_keys(connection, keys))
-            lock_targets(connection, _targets_of(connection, chosen))
-            for condition in chosen:
+            conditions = list(_with_keys(connection, keys))
+            lock_targets(connection, _targets_of(connection, conditions))
+            for condition in conditions:
                 chosen_rows = condition & (deliveries.c.state == "uncertain")
-                numbers = (
-                    connection.execute(select(deliveries.c.message).where(chosen_rows).distinct())
-                    .scalars()
-                    .all()
-                )
+                query = select(deliveries.c.message).where(chosen_rows).distinct()
+                numbers = connection.execute(query).scalars().all()
                 count += connection.execute(
-                    update(deliveries).where(chosen_rows).values(state=shown, error=None)
+                    update(deliveries).where(chosen_rows).values(state=state, error=None)
                 ).rowcount
                 connection.execute(
-                    update(messages).where(messages.c.number.in_(numbers)).values(papers=alerted)
+                    update(messages).where(messages.c.number.in_(numbers)).values(papers=papers_alerted)
                 )
         return count
 
-    def _by_hand(
+    def _change_by_operator(
         self, keys: Sequence[str], *, states: Sequence[State], values: dict[str, Any], revive: bool
     ) -> int:
+        """Give these values to the rows with these keys in one of the states; `revive` lifts suspensions of their targets."""
         count = 0
         with writing(self._engine) as connection:
-            chosen = list(_with_keys(connection, keys))
-            lock_targets(
-                connection, _targets_of(connection, chosen)
-            )  # from here on no row of these targets changes its state
-            for condition in chosen:
+            conditions = list(_with_keys(connection, keys))
+            lock_targets(connection, _targets_of(connection, conditions))  # so that no row changes its state
+            for condition in conditions:
                 chosen_rows = condition & deliveries.c.state.in_(states)
-                keys_ = _targets_of(connection, [chosen_rows])
+                chosen_targets = _targets_of(connection, [chosen_rows])
                 count += connection.execute(update(deliveries).where(chosen_rows).values(values)).rowcount
                 if revive:
                     connection.execute(
                         update(targets)
-                        .where(targets.c.key.in_(keys_), *_NOT_BY_OWN_WISH)
+                        .where(targets.c.key.in_(chosen_targets), _NOT_SUSPENDED_BY_RECIPIENT)
                         .values(
                             suspended=None,
                             suspended_at=None,
@@ -295,8 +293,8 @@ class Deliveries:
                             bounced_on=None,
                         )
                     )
-                revoke(connection, keys_)
-                refresh_ready(connection, keys_)
+                revoke(connection, chosen_targets)
+                refresh_ready(connection, chosen_targets)
             if count:
                 notify(connection)
         return count

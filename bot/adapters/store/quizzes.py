@@ -346,14 +346,14 @@ class QuizTables:
 
     def chats_at(self, addresses: Sequence[str]) -> tuple[str, ...]:
         chats = sorted({chat_of(address) for address in addresses})
-        there = or_(
+        at_chats = or_(
             targets.c.address.in_(chats),
             *(targets.c.address.startswith(f"{chat}/", autoescape=True) for chat in chats),
         )
-        query = select(targets.c.key).where(targets.c.kind == "telegram", there).order_by(targets.c.key)
+        query = select(targets.c.key).where(targets.c.kind == "telegram", at_chats).order_by(targets.c.key)
         with reading(self._engine) as connection:
-            sent_to = dict.fromkeys(map(chat_of, connection.execute(query).scalars()))
-        return tuple(sent_to) or (chat_of(addresses[0]),)
+            names = dict.fromkeys(map(chat_of, connection.execute(query).scalars()))
+        return tuple(names) or (chat_of(addresses[0]),)
 
     def votes_in(self, chats: Sequence[str]) -> tuple[tuple[AskedPoll, CastVote], ...]:
         with reading(self._engine) as connection:
@@ -407,13 +407,14 @@ class QuizTables:
             unknown = connection.execute(query).all()
             wanted = {row.chat for row in unknown}
             addresses = select(targets.c.key, targets.c.address).where(targets.c.kind == "telegram")
-            now_at = {
+            current_addresses = {
                 chat_of(row.key): chat_of(row.address)
                 for row in (connection.execute(addresses) if wanted else ())
                 if chat_of(row.key) in wanted
             }
         return tuple(
-            Voter(chat=row.chat, address=now_at.get(row.chat, row.chat), person=row.person) for row in unknown
+            Voter(chat=row.chat, address=current_addresses.get(row.chat, row.chat), person=row.person)
+            for row in unknown
         )
 
     def save_members(self, chat: str, people: Mapping[int, bool]) -> None:
@@ -431,12 +432,12 @@ class QuizTables:
             upsert(connection, members, {"chat": chat, "person": person}, {"hidden": int(hidden)})
 
     def topics(self, wanted: Collection[tuple[str, PaperId]]) -> dict[tuple[str, PaperId], tuple[str, ...]]:
-        asked: dict[str, set[PaperId]] = defaultdict(set)
+        papers_by_subscriber: dict[str, set[PaperId]] = defaultdict(set)
         for subscriber, paper in wanted:
-            asked[subscriber].add(paper)
+            papers_by_subscriber[subscriber].add(paper)
         topics: dict[tuple[str, PaperId], tuple[str, ...]] = {}
         with reading(self._engine) as connection:
-            for subscriber, ids in asked.items():
+            for subscriber, ids in papers_by_subscriber.items():
                 for paper, notice in of_subscriber_on(connection, subscriber, ids).items():
                     topics[subscriber, paper] = notice.names
         return topics

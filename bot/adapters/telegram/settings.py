@@ -11,9 +11,10 @@ from bot.adapters.telegram.markup import bold, code, joined, own_text, plain
 from bot.adapters.telegram.rendering import Button, Message
 from bot.adapters.telegram.requests import Actions, Deliver, Request, line, message, own_message, shortened
 from bot.adapters.telegram.subscriptions import follow_link
+from bot.adapters.telegram.texts import text
 from bot.domain.channels import FEED
 from bot.domain.preferences import OFF, ChosenChannel
-from bot.domain.schedule import WEEKDAYS, Immediately, QuietHours, Schedule, parse_schedule, schedule_text
+from bot.domain.schedule import WEEKDAYS, Immediately, Schedule, parse_schedule, schedule_text
 from bot.domain.subscriptions import QuizMode, Subscriber
 from bot.domain.translations import wording
 from bot.pipeline.preferences import ChoiceRefused
@@ -222,12 +223,12 @@ def quiet(request: Request) -> Actions:
 def set_quiet(request: Request, hours: str) -> Actions:
     """Set the quiet hours."""
     try:
-        text = request.preferences.set_quiet_hours(request.subscriber, hours, request.now)
+        new = request.preferences.set_quiet_hours(request.subscriber, hours, request.now)
     except ChoiceRefused as refused:
         return request.refuse(refused)
-    if text == OFF:
+    if new == OFF:
         return (*request.show(own_message(request.t("quiet.none"))), Deliver())
-    return request.show(own_message(request.t("quiet.set", hours=text, zone=_zone(request).key)))
+    return request.show(own_message(request.t("quiet.set", hours=new, zone=_zone(request).key)))
 
 
 def quiet_pressed(request: Request, key: str) -> Actions:
@@ -241,11 +242,8 @@ def _quiet_now(request: Request) -> str:
     hours = person.quiet_hours if person else None
     if hours is None:
         return request.t("quiet.none")
-    return request.t("quiet.now", hours=_hours_text(hours), zone=_zone(request).key)
-
-
-def _hours_text(hours: QuietHours) -> str:
-    return f"{hours.start:%H:%M}-{hours.end:%H:%M}"
+    span = f"{hours.start:%H:%M}-{hours.end:%H:%M}"
+    return request.t("quiet.now", hours=span, zone=_zone(request).key)
 
 
 def timezone(request: Request) -> Actions:
@@ -296,8 +294,6 @@ def language(request: Request) -> Actions:
 
 def set_language(request: Request, code: str) -> Actions:
     """Set the language; the answer is in the new one."""
-    from bot.adapters.telegram.texts import text
-
     try:
         new = request.preferences.set_language(request.subscriber, code, request.now)
     except ChoiceRefused as refused:
@@ -324,9 +320,9 @@ def snooze(request: Request) -> Actions:
 
 def set_snooze(request: Request, wanted: str) -> Actions:
     """Send nothing new until the end of a span, until a day, or end the snooze (`off`)."""
-    text = wanted.strip().lower()
-    until = None if text == OFF else _until(text, request.now, _zone(request))
-    if until is None and text != OFF:
+    wanted = wanted.strip().lower()
+    until = None if wanted == OFF else _until(wanted, request.now, _zone(request))
+    if until is None and wanted != OFF:
         return request.tell("snooze")
     try:
         request.preferences.snooze(request.subscriber, until, request.now)
@@ -338,12 +334,12 @@ def set_snooze(request: Request, wanted: str) -> Actions:
     return request.show(own_message(request.t("snooze.set", until=f"{local:%Y-%m-%d %H:%M}")))
 
 
-def _until(text: str, now: datetime, zone: ZoneInfo) -> datetime | None:
+def _until(wanted: str, now: datetime, zone: ZoneInfo) -> datetime | None:
     """The end of a span, or eight o'clock of a day in the person's zone; None for any other text."""
-    if span := _SPAN.fullmatch(text):
+    if span := _SPAN.fullmatch(wanted):
         return now + int(span[1]) * _UNITS[span[2].lower()]
     try:
-        day = date.fromisoformat(text)
+        day = date.fromisoformat(wanted)
         return datetime.combine(day, _WAKES_AT, tzinfo=zone).astimezone(UTC)
     except (ValueError, OverflowError):
         return None
