@@ -62,6 +62,14 @@ async def test_questions_that_followed_stand_beside_the_alert(world: MakeWorld):
     assert [row.kind for row in line.others] == ["quiz", "quiz"]
 
 
+def test_a_paper_of_a_backlog_names_the_source(world: MakeWorld):
+    made = world(a_subscriber(), first_run=0)
+    made.read("a.md", a_digest(1))
+    made.read("b.md", a_digest(2, day=date(2026, 1, 1)))
+    (line,) = kept(made, day=date(2026, 1, 1)).lines
+    assert (line.rule, line.source) == ("backlog", "digests")
+
+
 async def test_the_daily_limit_is_named(world: MakeWorld):
     made = world(a_subscriber(daily_limit=1))
     made.read("a.md", a_digest(1, 2))
