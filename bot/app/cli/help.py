@@ -12,7 +12,7 @@ from bot.app.cli.terminal import Style, style_of
 
 _WIDEST = 100
 """Columns; longer lines are hard to read."""
-_NARROWEST = 30
+_NARROWEST = 24
 """Columns of a description beside its name."""
 _GAP = 2
 _COMMANDS = "Commands"
@@ -107,7 +107,7 @@ def _definition_lines(definitions: Sequence[Definition], width: int) -> Iterator
         if beside:
             yield _wrapped(about, width, first=f"  {name}".ljust(column), hanging=" " * column)
         else:
-            yield f"  {name}"
+            yield f"  {name}".rstrip()
             yield _wrapped(about, width, first="      ", hanging="      ")
 
 
