@@ -5,10 +5,12 @@
        │  └─ certainly not ─┤
        │     sent: later    ├── refused for good ──► dead
        │                    └── answer never seen, or lease ended ──► uncertain
-      held (quiet hours, a digest's time)          pending ──over the daily limit──► limited
+      held (quiet hours, a digest's time)          pending ─┬─ over the daily limit ──► limited
+                                                            └─ nothing to send any more ──► skipped
 
 A row is `sending` from just before its request goes out. `held` becomes `pending` when its time comes. `uncertain` and
-`dead` become `pending` only when the operator retries them (`uncertain` also by `on_uncertain: resend`).
+`dead` become `pending` only when the operator retries them (`uncertain` also by `on_uncertain: resend`), a quiz that is
+`limited` or `skipped` when somebody asks for its question. What is `skipped` belongs to no message.
 """
 
 import random
@@ -19,8 +21,10 @@ from typing import Literal, NamedTuple, cast, get_args
 
 from bot.domain.papers import PaperId, Question
 
-State = Literal["pending", "held", "sending", "sent", "uncertain", "dead", "merged", "limited"]
-STATES: tuple[State, ...] = ("pending", "held", "sending", "sent", "uncertain", "dead", "merged", "limited")
+State = Literal["pending", "held", "sending", "sent", "uncertain", "dead", "merged", "limited", "skipped"]
+STATES: tuple[State, ...] = get_args(State)
+WENT_OUT: frozenset[State] = frozenset({"sent", "merged"})
+"""States of a delivery that its recipient was sent."""
 OPEN: frozenset[State] = frozenset({"pending", "held", "sending"})
 """States that a delivery leaves by itself."""
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, NamedTuple
 
-from bot.domain.delivery import ONE_QUESTION, Delivery, State, delivery_key, edit_part
+from bot.domain.delivery import ONE_QUESTION, OPEN, WENT_OUT, Delivery, State, delivery_key, edit_part
 from bot.domain.digests import Change, Gain
 from bot.domain.notices import Matches, Notices
 from bot.domain.papers import Paper, PaperId
@@ -16,9 +16,9 @@ from bot.domain.subscriptions import Channel, Subscriber, Subscription
 _EDITED: frozenset[Gain] = frozenset({"title", "authors", "summary", "points", "quiz"})
 _CORRECTED: frozenset[Gain] = frozenset({"answers"})
 """Gains that are worth a correction by a new message: the earlier message is wrong."""
-_SHOWN: frozenset[State] = frozenset({"sending", "sent", "merged"})
+_SHOWN: frozenset[State] = WENT_OUT | {"sending"}
 """States of an alert whose message may show the old text (which version a `sending` one shows is unknown)."""
-_ON_ITS_WAY: frozenset[State] = frozenset({"pending", "held", "sending", "sent", "merged", "uncertain"})
+_ON_ITS_WAY: frozenset[State] = WENT_OUT | OPEN | {"uncertain"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -49,7 +49,7 @@ class NothingToSend(Exception):
         self,
         why: str,
         *,
-        state: Literal["merged", "dead"] = "merged",
+        state: Literal["skipped", "dead"] = "skipped",
         limited: tuple[str, ...] = (),
         unwanted: tuple[str, ...] = (),
     ) -> None:
@@ -217,8 +217,8 @@ class MessageBuilder:
         waits = channel is not None and channel.quizzes in ("none", "on_request")
         if waits and not self._deliveries.is_asked(row.key):
             raise NothingToSend("questions come when they are asked for", limited=(row.key,))
-        if alert and alert.state == "merged" and alert.message is None:
-            raise NothingToSend(UNWANTED, unwanted=(row.key,))
+        if alert and alert.state == "skipped" and not self._deliveries.is_asked(row.key):
+            raise NothingToSend("the alert that it belongs to was not sent")
         if alert and alert.state == "limited":
             raise NothingToSend("its paper went over the daily limit", limited=(row.key,))
         if alert and not alert.shown and not self._deliveries.is_asked(row.key):

@@ -354,7 +354,7 @@ def end_states(outcome: Outcome) -> Counter[State]:
     """The claim's rows by the states in which they end."""
     limited, sent, unwanted = len(outcome.limited), len(outcome.sent), len(outcome.unwanted)
     states: Counter[State] = Counter(
-        {"limited": limited, "merged": max(sent - 1, 0) + unwanted, "sent": min(sent, 1)}
+        {"limited": limited, "skipped": unwanted, "merged": max(sent - 1, 0), "sent": min(sent, 1)}
     )
     states[outcome.state] += len(outcome.claim.rows) - limited - sent - unwanted
     return +states

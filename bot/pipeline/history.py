@@ -10,7 +10,7 @@ In the ledger every paper of the day has one fate, and every target of a matched
                                           ├─ imported: not sent
                                           ├─ waits for the flood guard
                                           ├─ target added since
-                                          └─ queued ── pending, held, sending, sent, merged, limited, …
+                                          └─ queued ── pending, held, sending, sent, merged, limited, skipped, …
 """
 
 import datetime as dt
@@ -21,7 +21,7 @@ from typing import Literal
 
 from bot.domain.backlog import Rule
 from bot.domain.channels import ChannelKind
-from bot.domain.delivery import OPEN, State
+from bot.domain.delivery import OPEN, WENT_OUT, State
 from bot.domain.flood_guard import WAITS
 from bot.domain.incidents import TOPIC_GONE, Incident
 from bot.domain.matcher import SubscriptionMatcher
@@ -42,7 +42,6 @@ NotSentReason = Literal[
     "before you asked",
     "target added since",
     "waits for the flood guard",
-    "not wanted any more",
 ]
 FATES: tuple[Fate, ...] = ("not matched", "being planned", "asked for since", "no channel", "matched")
 
@@ -83,17 +82,9 @@ class Story:
     @property
     def was_alerted(self) -> bool:
         """True where an alert on the paper has gone out."""
-        return any(
-            row.kind == "alert" and row.state in _OUT and not is_unwanted(row) for row in self.deliveries
-        )
+        return any(row.kind == "alert" and row.state in WENT_OUT for row in self.deliveries)
 
 
-def is_unwanted(row: DeliveryRecord) -> bool:
-    """True for a delivery that was not sent, since its subscription was removed or paused meanwhile."""
-    return row.state == "merged" and row.message is None
-
-
-_OUT: frozenset[State] = frozenset({"sent", "merged"})
 _NOT_SENT: Mapping[Rule | None, NotSentReason] = {
     "backlog": "backlog",
     "import": "imported",
@@ -387,7 +378,5 @@ def _target_lines(
 
 
 def _end(row: DeliveryRecord) -> State | NotSentReason:
-    if is_unwanted(row):
-        return "not wanted any more"
     waits = row.state in OPEN and row.error in WAITS.values()
     return "waits for the flood guard" if waits else row.state

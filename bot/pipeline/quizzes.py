@@ -36,6 +36,8 @@ _STORED = (40, 5000)
 """Number of the newest papers with a quiz that are searched for an unasked question; the second where the first has none."""
 _NEVER_ASKED: frozenset[State] = frozenset({"limited", "dead"})
 """States of a paper's alert that keep its quiz back as well."""
+_NOT_ASKED_YET: frozenset[State] = frozenset({"limited", "skipped"})
+"""States of a quiz that was not sent, and goes out once somebody asks for it."""
 
 NextQuestion = Literal["due", "new", "any", "none", "unsubscribed", "stopped"]
 """Which question was planned: one that came back, one of a matched paper, or any; or why none."""
@@ -186,7 +188,7 @@ class QuizScheduler:
                 if (candidate.paper, candidate.part) in asked or alert in _NEVER_ASKED:
                     continue
                 for state, key in zip((whole, own), candidate.keys(channel)[1:], strict=True):
-                    if state == "limited" and tx.release_now(key, now):  # its paper was not shown
+                    if state in _NOT_ASKED_YET and tx.release_now(key, now):
                         return True
                 if own or (whole and not (beyond_one and whole not in OPEN)):
                     continue

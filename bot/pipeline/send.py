@@ -113,7 +113,7 @@ class Sender:
     async def send(self, claim: Claim) -> SendResult:
         """Send the claim. Raises nothing: every failure becomes a result."""
         if why := self._forbidden(claim):
-            return SendResult(outcome=Outcome(claim=claim, state="merged", error=why))
+            return SendResult(outcome=Outcome(claim=claim, state="skipped", error=why))
         try:
             built = await asyncio.to_thread(self._builder.build, claim, self._now())
         except NothingToSend as nothing:
@@ -208,7 +208,7 @@ class Sender:
                 )
                 return SendResult(outcome=outcome, trouble=error)
             case KindForbidden():
-                outcome = Outcome(claim=claim, state="merged", error=str(error))
+                outcome = Outcome(claim=claim, state="skipped", error=str(error))
                 return SendResult(outcome=outcome, answered=True, forbidden=True)
             case TargetRefuses():
                 return SendResult(outcome=self._refused(claim, error), refused=True)

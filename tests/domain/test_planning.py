@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.domain.delivery import ONE_QUESTION, Delivery, State, edit_gains
+from bot.domain.delivery import ONE_QUESTION, STATES, Delivery, State, edit_gains
 from bot.domain.digests import Change
 from bot.domain.matcher import SubscriptionMatcher
 from bot.domain.notices import Notices
@@ -280,7 +280,7 @@ def test_a_gained_quiz_is_planned_while_the_alert_is_on_its_way_or_out(state: St
     assert [row.part for row in rows if row.kind == "quiz"] == [one.part for one in a_quiz()]
 
 
-@pytest.mark.parametrize("state", ["dead", "limited"])
+@pytest.mark.parametrize("state", ["dead", "limited", "skipped"])
 def test_a_paper_whose_alert_never_went_out_gets_no_quiz(state: State):
     alice = a_subscriber("alice", a_channel(quizzes="all"))
     planned: dict[str, State] = {f"telegram:1001|alert|{a_paper().id}": state}
@@ -298,6 +298,7 @@ def test_a_paper_whose_alert_never_went_out_gets_no_quiz(state: State):
         ("uncertain", False),
         ("dead", False),
         ("limited", False),
+        ("skipped", False),
     ],
 )
 def test_a_corrected_title_edits_what_is_out_already(state: State, edited: bool):
@@ -416,8 +417,6 @@ def test_a_paper_on_two_channels_counts_once():
 
 
 # --- whatever comes ---------------------------------------------------------------------------------------
-
-STATES: list[State] = ["pending", "held", "sending", "sent", "uncertain", "dead", "merged", "limited"]
 
 
 @given(

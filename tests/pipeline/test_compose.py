@@ -12,6 +12,7 @@ from bot.domain.message import MOST_NAMED, Occasion
 from bot.domain.papers import Entry
 from bot.domain.schedule import QuietHours
 from bot.domain.subscriptions import QuizMode, Subscriber
+from bot.pipeline.quizzes import QuizScheduler
 from tests.builders import (
     NOW,
     a_channel,
@@ -323,7 +324,7 @@ async def test_a_question_that_was_replaced_meanwhile_is_not_asked(world: MakeWo
     made.read("a.html", a_digest(page(1, of="that")))
     await made.send()
     assert [outgoing.question for outgoing in made.telegram.of("quiz")] == list(a_quiz(of="that"))
-    replaced = [row for row in made.rows("merged") if row.kind == "quiz"]
+    replaced = [row for row in made.rows("skipped") if row.kind == "quiz"]
     assert {row.error for row in replaced} == {"replaced by a corrected question"}
 
 
@@ -387,7 +388,7 @@ async def test_a_question_comes_back_in_the_language_it_was_answered_in(world: M
         tx.plan([a_delivery(1, kind="quiz", part=repeat_part(1, part)) for part in parts], tx.new_run(NOW))
     await made.send()
     assert made.telegram.taken[-1].question == a_quiz(1, of="它")[0]
-    assert made.counts() == {"sent": 5, "merged": 1}
+    assert made.counts() == {"sent": 5, "skipped": 1}
 
 
 @pytest.mark.parametrize(("quizzes", "carried"), [("none", 0), ("one", 1), ("all", 3)])
@@ -445,7 +446,7 @@ async def test_a_paper_that_stands_behind_a_button_is_not_edited(world: MakeWorl
     made.read("b.md", a_digest(an_entry(2, title="Corrected Models")))
     await made.send()
     assert [message.kind for message in made.telegram.taken] == ["alert"]
-    assert made.rows("merged")[-1].error == "its paper stands behind “+N more”"
+    assert made.rows("skipped")[-1].error == "its paper stands behind “+N more”"
 
 
 async def test_what_went_out_is_shown_again_whole_and_as_it_is_now(world: MakeWorld):
@@ -476,8 +477,8 @@ async def test_where_nothing_went_out_there_is_nothing_to_edit(world: MakeWorld)
 
     made.outbox._hook = ReadMeanwhile()
     await made.send()
-    assert made.states() == {"alert telegram 1": "dead", "edit telegram 1": "merged"}
-    assert made.rows("merged")[0].error == "there is no message to edit"
+    assert made.states() == {"alert telegram 1": "dead", "edit telegram 1": "skipped"}
+    assert made.rows("skipped")[0].error == "there is no message to edit"
 
 
 async def test_a_correction_that_comes_while_the_alert_is_on_its_way_edits_it(world: MakeWorld):
@@ -508,7 +509,7 @@ async def test_who_left_gets_nothing_more(world: MakeWorld, left: tuple[Subscrib
     made = started(world)
     made.read("a.md", a_digest(1))
     made.subscribe(*left)
-    assert await made.send() == {"merged": 1}
+    assert await made.send() == {"skipped": 1}
     assert made.telegram.tried == []
     assert made.rows()[0].error == "no longer subscribed"
 
@@ -535,10 +536,10 @@ async def test_what_waits_for_a_subscription_that_was_removed_is_not_sent(world:
     made = started(world, asking("author:Ghanem", "tokens"))
     made.read("a.md", a_digest(an_entry(1), an_entry(2, title="Of Tokens", authors=())))
     made.subscribe(asking("tokens"))
-    assert await made.send() == {"sent": 1, "merged": 1}
+    assert await made.send() == {"sent": 1, "skipped": 1}
     assert made.telegram.papers() == [an_entry(2).id]
     gone, told = made.rows()
-    assert (gone.state, gone.message, gone.error) == ("merged", None, UNWANTED)
+    assert (gone.state, gone.message, gone.error) == ("skipped", None, UNWANTED)
     assert (told.state, told.error) == ("sent", None)
 
 
@@ -546,21 +547,38 @@ async def test_nor_are_its_quizzes(world: MakeWorld):
     made = started(world, asking("language models"))
     made.read("a.md", a_digest(page(1)))
     made.subscribe(asking("tokens"))
-    assert await made.send() == {"merged": 4}
+    assert await made.send() == {"skipped": 4}
     assert made.telegram.tried == []
-    assert {(row.message, row.error) for row in made.rows()} == {(None, UNWANTED)}
+    alert, *quizzes = made.rows()
+    assert alert.error == UNWANTED
+    assert {row.error for row in quizzes} == {"the alert that it belongs to was not sent"}
 
 
-async def test_a_pause_holds_back_what_waits_and_a_correction_has_nothing_to_edit(world: MakeWorld):
+async def test_somebody_who_comes_back_and_asks_gets_a_question_on_a_paper_that_was_not_sent(
+    world: MakeWorld,
+):
+    made = started(world, QUIZZED)
+    made.read("a.html", a_digest(page(1)))
+    made.subscribe()
+    assert await made.send() == {"skipped": 4}
+    made.subscribe(QUIZZED)
+    store = made.store
+    quizzes = QuizScheduler(store.quizzes, store.papers, store.deliveries, made.registry, per_day=5)
+    assert quizzes.next_question(("1001",), None, NOW) == "new"
+    assert await made.send() == {"sent": 1}
+    assert [outgoing.question for outgoing in made.telegram.taken] == [a_quiz()[0]]
+
+
+async def test_a_pause_holds_back_what_waits_and_a_correction_edits_nothing(world: MakeWorld):
     made = started(world, asking("language models"))
     made.read("a.md", a_digest(1))
     made.preferences.pause("alice", "language models", NOW)
     made.registry.refresh()
-    assert await made.send() == {"merged": 1}
+    assert await made.send() == {"skipped": 1}
     made.preferences.pause("alice", "language models", NOW, paused=False)
     made.registry.refresh()
     made.read("b.md", a_digest(page(1)))
-    assert "sent" not in await made.send()
+    assert await made.send() == {}
 
 
 @pytest.mark.parametrize(
@@ -604,7 +622,7 @@ async def test_a_subscription_that_is_limited_to_another_channel_since_sends_not
     made.read("a.md", a_digest(1))
     only = a_subscription("language models", only=frozenset({"email"}))
     made.subscribe(a_subscriber("alice", *both, asks=(only,)))
-    assert await made.send() == {"sent": 1, "merged": 1}
+    assert await made.send() == {"sent": 1, "skipped": 1}
     assert (made.telegram.tried, len(made.email.taken)) == ([], 1)
 
 
@@ -645,7 +663,7 @@ async def test_a_wrong_answer_in_a_mail_is_set_right_in_one_reply(world: MakeWor
     assert correction.corrects is not None
     assert correction.corrects.created_at == original.created_at
     assert [item.paper.id for item in correction.corrects.items] == [item.paper.id for item in original.items]
-    assert {row.state for row in made.rows() if row.kind == "edit"} == {"sent", "merged"}
+    assert {row.state for row in made.rows() if row.kind == "edit"} == {"sent", "skipped"}
 
 
 async def test_what_was_set_right_once_is_not_repeated(world: MakeWorld):

@@ -337,5 +337,5 @@ async def test_the_feed_of_somebody_who_left_is_let_be(world: MakeWorld, left: t
     made = started(world, a_subscriber("alice", a_channel("atom")))
     made.read("a.md", a_digest(1))
     made.subscribe(*left)
-    assert await made.send() == {"merged": 1}
+    assert await made.send() == {"skipped": 1}
     assert made.feed_files.writes == []

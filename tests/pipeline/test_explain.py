@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -10,7 +11,17 @@ from bot.domain.incidents import REFUSED, TOPIC_GONE, Incident
 from bot.domain.papers import PaperId
 from bot.domain.schedule import parse_quiet_hours
 from bot.pipeline.history import Story, rule_text, story, why_not_queued
-from tests.builders import NOW, a_channel, a_digest, a_paper, a_subscriber, a_subscription
+from tests.builders import (
+    NOW,
+    a_channel,
+    a_digest,
+    a_paper,
+    a_quiz,
+    a_subscriber,
+    a_subscription,
+    an_edition,
+    an_entry,
+)
 from tests.pipeline.conftest import MakeWorld
 from tests.rigs.world import World
 
@@ -67,7 +78,39 @@ async def test_alerted_is_who_was_sent_an_alert_and_not_only_a_question(world: M
     assert found.was_alerted
     (alert,) = found.deliveries
     assert not replace(found, deliveries=(replace(alert, kind="quiz"),)).was_alerted
-    assert not replace(found, deliveries=(replace(alert, state="merged", message=None),)).was_alerted
+    assert not replace(found, deliveries=(replace(alert, state="skipped", message=None),)).was_alerted
+
+
+async def test_what_was_skipped_while_nobody_was_subscribed_stays_unsent_for_who_comes_back(
+    world: MakeWorld,
+):
+    alice = a_subscriber("alice", a_channel(quizzes="all"))
+    made = world(alice)
+    made.read("a.md", a_digest(1))
+    made.subscribe()
+    await made.send_all()
+    made.subscribe(alice)
+    (row,) = told(made).deliveries
+    assert (row.state, row.message, row.error) == ("skipped", None, "no longer subscribed")
+    assert not told(made).was_alerted
+    made.read(
+        "b.md",
+        a_digest(an_entry(1, title="Corrected Language Models", editions=(an_edition(quiz=a_quiz()),))),
+    )
+    await made.send_all()
+    assert told(made).deliveries == (row,)  # no alert that an edit could change, nor a question reply to
+
+
+async def test_a_paper_sent_inside_another_message_counts_as_sent_long_after_that_was_removed(
+    world: MakeWorld,
+):
+    made = world(a_subscriber())
+    made.read("a.md", a_digest(1, 2))
+    await made.send_all()
+    (merged,) = made.rows("merged")
+    assert made.store.maintenance.prune(made.clock.now() + timedelta(days=91)) == 1
+    found = told(made, merged.paper)
+    assert (found.deliveries[0].message, found.was_alerted) == (None, True)
 
 
 def test_a_paper_that_nobody_names_has_no_story(world: MakeWorld):

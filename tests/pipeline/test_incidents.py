@@ -92,7 +92,7 @@ async def test_nobody_is_told_where_nobody_is_named(world: MakeWorld):
 async def test_an_operator_who_left_gets_no_alarm_any_more(world: MakeWorld):
     made = alarmed(world)
     made.subscribe(a_subscriber("bob", a_channel(address="1")))
-    assert await made.send() == {"merged": 1}
+    assert await made.send() == {"skipped": 1}
     assert made.telegram.taken == []
 
 

@@ -83,7 +83,7 @@ async def test_what_nobody_asked_for_any_more_is_named(world: MakeWorld):
     made.subscribe(a_subscriber(asks=("tokens",)))
     await made.send_all()
     found = kept(made)
-    assert found.ends == {"not wanted any more": 1}
+    assert found.ends == {"skipped": 1}
     (line,) = found.lines[0].targets
     assert line.delivery is not None
     assert line.delivery.error == "its subscription was removed or paused"

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from bot.domain.delivery import repeat_part
 from bot.domain.errors import QuerySyntaxError
 from bot.domain.papers import PaperId
 from bot.domain.preferences import (
@@ -17,7 +18,16 @@ from bot.domain.preferences import (
 from bot.domain.schedule import parse_schedule
 from bot.pipeline import preferences
 from bot.pipeline.preferences import AddedSubscription, ChoiceRefused, ListedSubscription, Preferences
-from tests.builders import NOW, a_channel, a_digest, a_paper, a_subscriber, a_subscription, an_entry
+from tests.builders import (
+    NOW,
+    a_channel,
+    a_delivery,
+    a_digest,
+    a_paper,
+    a_subscriber,
+    a_subscription,
+    an_entry,
+)
 from tests.pipeline.conftest import MakeWorld
 from tests.rigs.world import World
 
@@ -543,6 +553,18 @@ async def test_of_the_configured_what_they_set_goes_and_what_was_sent_stays(worl
     assert (deleted.removed, deleted.configured) == ({"choices": 1}, True)
     assert deleted.remains["deliveries"] == 1
     assert made.registry.subscribers["alice"].language == "en"
+
+
+async def test_the_questions_that_were_to_come_back_to_who_is_deleted_are_not_sent(world: MakeWorld) -> None:
+    made = world(a_subscriber("alice", a_channel(quizzes="all")), first_run=1)
+    made.read("a.md", a_digest(1))
+    with made.store.digests.transaction() as tx:
+        part = repeat_part(1, "x")
+        later = a_delivery(1, kind="quiz", part=part, state="held", due_at=NOW + timedelta(days=1))
+        tx.plan([later], tx.new_run(NOW))
+    made.preferences.delete("alice", 1001, NOW)
+    (row,) = (row for row in made.rows() if row.kind == "quiz")
+    assert (row.state, row.error) == ("skipped", "the person deleted what it came from")
 
 
 def test_every_change_is_told_and_nothing_else(world: MakeWorld) -> None:

@@ -238,7 +238,7 @@ async def test_a_chat_that_forbids_polls_is_said_once_and_gets_its_alerts(world:
     for number in (1, 2):
         quizzed(made, f"{number}.html", number)
         await made.send_all(days=0)
-    assert made.counts() == {"sent": 2, "merged": 2 * len(a_quiz())}
+    assert made.counts() == {"sent": 2, "skipped": 2 * len(a_quiz())}
     assert len([message for message in made.telegram.tried if message.kind == "quiz"]) == 1
     (incident,) = made.store.incidents.open_incidents()
     assert (incident.kind, incident.what) == (NO_POLLS, str(NO_POLLS_HERE))

@@ -219,10 +219,10 @@ async def test_a_target_that_refuses_a_probe_is_not_suspended_for_it():
 
 async def test_a_kind_that_the_target_forbids_is_given_up_and_a_known_one_not_even_built():
     result = await failed(KindForbidden("no polls"))
-    assert (result.outcome.state, result.outcome.error, result.forbidden) == ("merged", "no polls", True)
+    assert (result.outcome.state, result.outcome.error, result.forbidden) == ("skipped", "no polls", True)
     parts = Parts()
     known = await parts.sender(forbidden=lambda _: "no polls").send(a_claim())
-    assert (known.outcome.state, known.outcome.error, known.forbidden) == ("merged", "no polls", False)
+    assert (known.outcome.state, known.outcome.error, known.forbidden) == ("skipped", "no polls", False)
     assert parts.handed == []
 
 
@@ -365,7 +365,7 @@ async def test_nothing_to_send_settles_the_rows_with_the_reason():
     parts = Parts()
     parts.build_error = NothingToSend("over the daily limit", limited=("k1",))
     outcome = (await parts.sender().send(a_claim())).outcome
-    assert (outcome.state, outcome.limited, outcome.error) == ("merged", ("k1",), "over the daily limit")
+    assert (outcome.state, outcome.limited, outcome.error) == ("skipped", ("k1",), "over the daily limit")
 
 
 @pytest.mark.parametrize("where", ["build_error", "past_error"])

@@ -32,7 +32,7 @@ from bot.adapters.store.schema import (
 )
 from bot.adapters.store.sql import Statement, chunks
 from bot.domain.channels import ChannelKind, Target
-from bot.domain.delivery import RECIPIENT_REASONS, State, delivery_key
+from bot.domain.delivery import RECIPIENT_REASONS, WENT_OUT, State, delivery_key
 from bot.domain.delivery import STATES as ALL_STATES
 from bot.domain.message import AlarmText, Receipt
 from bot.domain.papers import PaperId
@@ -109,7 +109,7 @@ class Deliveries:
             rows = _ALERT.rows(connection, target=target, paper=paper)
         for code, message, remote_id, shown in rows:
             state = _STATES[code]
-            went_out = remote_id and state in ("sent", "merged")
+            went_out = remote_id and state in WENT_OUT
             return Alert(
                 state=state,
                 message=message,
@@ -249,7 +249,7 @@ class Deliveries:
             .where(
                 deliveries.c.message == messages.c.number,
                 deliveries.c.kind == "alert",
-                deliveries.c.state.in_(("sent", "merged")),
+                deliveries.c.state.in_(WENT_OUT),
             )
             .scalar_subquery()
         )

@@ -157,16 +157,6 @@ class Outbox:
             _end_rows(connection, applied, settled)
             _SET_ERROR.run(connection, [reason for outcome in leased for reason in _waiting_reasons(outcome)])
             _detach_released(connection, leased)
-            _DETACH_UNWANTED.run(
-                connection,
-                [
-                    (row.seq, outcome.claim.number)
-                    for outcome in applied
-                    if outcome.unwanted
-                    for row in outcome.claim.rows
-                    if row.key in outcome.unwanted
-                ],
-            )
             _attach_named(connection, applied)
             _RECORD_SENT.run(
                 connection,
@@ -541,7 +531,8 @@ def _begin(connection: Connection, claims: Sequence[Claim]) -> None:
 
 _END_ROW = updating(
     "deliveries",
-    "state = :ending, rank = :rank, error = :why, settled_at = :settled, attempts = attempts - :uncounted",
+    "state = :ending, rank = :rank, error = :why, settled_at = :settled, attempts = attempts - :uncounted,"
+    f" message = CASE WHEN :ending = {STATES['skipped']} THEN NULL ELSE message END",
     where="seq = :row AND message = :message_number AND (state = {sending} OR :known = 1 AND state IN ({uncertain}, {pending}))".format(
         **STATES
     ),
@@ -590,12 +581,6 @@ _DETACH_RELEASED = updating(
     "deliveries",
     "message = NULL",
     where=f"seq = :row AND message = :message_number AND state = {STATES['pending']}",
-    columns={"row": "bigint", "message_number": "bigint"},
-)
-_DETACH_UNWANTED = updating(
-    "deliveries",
-    "message = NULL",
-    where=f"seq = :row AND message = :message_number AND state = {STATES['merged']}",
     columns={"row": "bigint", "message_number": "bigint"},
 )
 _RECORD_SENT = updating(
@@ -661,7 +646,7 @@ def _sent_range(ranked: _RankedOutcome, rows: Sequence[ClaimedRow], now: int) ->
 def _row_end(ranked: _RankedOutcome, row: ClaimedRow, now: int) -> tuple[Any, ...]:
     outcome, rank, why = ranked.outcome, ranked.ranks.get(row.key), ranked.outcome.error
     if row.key in outcome.unwanted:
-        end, why = "merged", UNWANTED
+        end, why = "skipped", UNWANTED
     elif rank is not None:
         end = "sent" if rank == 0 else "merged"
     else:

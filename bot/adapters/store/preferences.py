@@ -257,7 +257,7 @@ def _end_repeats(connection: Connection, person: int, now: datetime) -> None:
             deliveries.c.state.in_(("pending", "held")),
             deliveries.c.part.like(AGAIN),
         )
-        .values(state="merged", error=_DELETED_BY_PERSON, settled_at=now)
+        .values(state="skipped", message=None, error=_DELETED_BY_PERSON, settled_at=now)
     )
 
 

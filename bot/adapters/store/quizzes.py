@@ -313,7 +313,7 @@ class SqlQuizTransaction:
 
     def release_now(self, key: str, now: datetime) -> bool:
         seq = delivery_ids(self._connection, [key]).get(key)
-        held = (deliveries.c.seq == seq, deliveries.c.state.in_(("held", "limited")))
+        held = (deliveries.c.seq == seq, deliveries.c.state.in_(("held", "limited", "skipped")))
         query = select(targets.c.key).join(deliveries, deliveries.c.target == targets.c.number).where(*held)
         target = self._connection.execute(query).scalar()
         if target is None:
@@ -326,6 +326,7 @@ class SqlQuizTransaction:
                 due_at=now,
                 settled_at=None,
                 message=None,
+                error=None,
                 run=self._ingest.new_run(now, "asked"),
             )
         )

@@ -45,6 +45,7 @@ STATES = {
     "dead": 5,
     "merged": 6,
     "limited": 7,
+    "skipped": 8,
 }
 """The states of a delivery as the tables keep them; what stands here stays as it is for good."""
 

@@ -32,6 +32,7 @@ _STATE_TEXTS: dict[str, str] = {
     "sent": "sent",
     "merged": "sent inside another message",
     "limited": "over the daily limit, named in “+N more”",
+    "skipped": "not sent",
     "held": "held until",
     "pending": "waits, due",
     "sending": "being sent, due",
@@ -227,14 +228,12 @@ def _delivery_lines(story: "Story", style: Style) -> list[str]:
 
 
 def _row_lines(row: "DeliveryRecord", story: "Story", style: Style) -> list[str]:
-    from bot.pipeline.history import is_unwanted
-
     when = row.settled_at or row.due_at
     bold = style.strong if row.state in ("dead", "uncertain") else printable
     tries = f", {row.attempts} tries" if row.attempts > 1 else ""
     message = f", message {printable(row.remote_id)}" if row.remote_id else ""
-    state = "not sent" if is_unwanted(row) else _STATE_TEXTS[row.state]
-    line = f"  {row.kind:<5}  {printable(row.target)}: {bold(state)} {_moment(when, story)}{message}{tries}"
+    state = bold(_STATE_TEXTS[row.state])
+    line = f"  {row.kind:<5}  {printable(row.target)}: {state} {_moment(when, story)}{message}{tries}"
     return [line, f"         {printable(row.error)}"] if row.error else [line]
 
 

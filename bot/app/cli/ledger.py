@@ -36,7 +36,7 @@ def ledger(
 ) -> None:
     """Account for every paper of a day.
 
-    Shows what was seen, matched and queued for a subscriber, and what was sent, held, merged or limited.
+    Shows what was seen, matched and queued for a subscriber, and what was sent, held, merged, limited or skipped.
     """
     from bot.pipeline.history import ledger as read_ledger
 

@@ -55,13 +55,13 @@ class Outcome:
     """Outcome of the send of one claim, as it is to be settled.
 
     `sent` are the keys of the rows that went out, best first: the first becomes `sent`, the others `merged`. `limited` rows
-    are over the daily limit. `unwanted` rows leave the message and become `merged`, with the reason. The others take
-    `state`: `pending` again, `uncertain`, `dead`, or `merged` where there was nothing to send. `named` are rows that were
-    limited earlier, without a message, and that this message names.
+    are over the daily limit. `unwanted` rows become `skipped`, with the reason. The others take `state`: `pending`
+    again, `uncertain`, `dead`, or `skipped` where there was nothing to send. What is skipped leaves its message. `named` are
+    rows that were limited earlier, without a message, and that this message names.
     """
 
     claim: Claim
-    state: Literal["sent", "pending", "uncertain", "dead", "merged"]
+    state: Literal["sent", "pending", "uncertain", "dead", "skipped"]
     sent: tuple[str, ...] = ()
     limited: tuple[str, ...] = ()
     named: tuple[str, ...] = ()
@@ -135,7 +135,7 @@ class Selection:
 
 
 _BY_IMPORTANCE: tuple[State, ...] = (
-    "uncertain", "dead", "sending", "pending", "held", "sent", "merged", "limited"
+    "uncertain", "dead", "sending", "pending", "held", "sent", "merged", "limited", "skipped"
 )  # fmt: skip
 
 
@@ -197,7 +197,7 @@ class Counts:
     notices: int
     unreadable: int
     messages: Mapping[State, int]
-    """By state the number of messages with a delivery in it, `merged` and `limited` left out."""
+    """By state the number of messages with a delivery in it; `merged`, `limited` and `skipped` are left out."""
     deliveries: Mapping[State, int]
     given_up: int
     """Number of dead deliveries that the operator dropped."""

@@ -41,6 +41,7 @@ class Line:
 
     def end(self, state: State, now: datetime) -> None:
         self.state = state
+        self.message = None if state == "skipped" else self.message
         self.settled_at = None if state == "pending" else now
 
 

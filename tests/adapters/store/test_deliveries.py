@@ -193,6 +193,7 @@ def test_rows_are_counted_by_state_and_channel(hand: Hand, store: Store):
         "dead": 1,
         "merged": 0,
         "limited": 0,
+        "skipped": 0,
     }
     assert counts.channels["email"] == {"pending": 1}
     assert "atom" not in counts.channels

@@ -11,7 +11,7 @@ from tests.builders import NOW, a_delivery
 MINUTE = timedelta(minutes=1)
 
 
-@pytest.mark.parametrize("end", ["pending", "uncertain", "dead", "merged"])
+@pytest.mark.parametrize("end", ["pending", "uncertain", "dead", "skipped"])
 def test_an_end_told_twice_leaves_alone_who_sends_the_same_message_again(database: Database, end: str):
     """A machine whose connection died when its end was stored tells it again, after another took the message."""
     one, other = Hand(database.open()), Hand(database.open())

@@ -48,7 +48,7 @@ def test_what_needs_a_look_is_kept_whole_however_old(hand: Hand, store: Store):
 def test_what_the_limit_kept_out_stays_until_it_was_named(hand: Hand, store: Store):
     hand.alerts(1)
     claim = hand.one()
-    hand.settle(claim, "merged", limited=(claim.rows[0].key,))
+    hand.settle(claim, "skipped", limited=(claim.rows[0].key,))
     assert store.maintenance.prune(MUCH_LATER) == 0
     assert [paper for _, paper in store.deliveries.unnamed("telegram:1001")] == [a_paper(1).id]
 

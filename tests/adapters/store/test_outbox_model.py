@@ -159,7 +159,7 @@ class Outboxes(RuleBasedStateMachine):
         shown = keys[kept_out:] if claim.kind == "alert" and claim.target.kind != "atom" else keys
         limited = tuple(key for key in keys if key not in shown)
         if not shown:
-            return self.settle(pick, who, one, state="merged", limited=limited)
+            return self.settle(pick, who, one, state="skipped", limited=limited)
         named = tuple(key for key, _ in self.stores[who].deliveries.unnamed(claim.key)) if names else ()
         parts = {
             "sent": tuple(shown),
@@ -183,7 +183,7 @@ class Outboxes(RuleBasedStateMachine):
 
     @precondition(lambda self: self.held)
     @rule(
-        pick=PICK, who=st.integers(0, 1), wait=MAY_WAIT, end=st.sampled_from(["uncertain", "dead", "merged"])
+        pick=PICK, who=st.integers(0, 1), wait=MAY_WAIT, end=st.sampled_from(["uncertain", "dead", "skipped"])
     )
     def it_ends_otherwise(self, pick, who, wait, end):
         self.settle(pick, who, state=end, wait_until=wait and self.now + wait)

@@ -79,7 +79,7 @@ def test_a_try_that_failed_before_its_request_is_counted_and_keeps_its_rows(one:
     assert (again.attempts, again.message, len(again.rows)) == (2, claim.message, 1)
 
 
-@pytest.mark.parametrize("state", ["dead", "merged", "uncertain", "sent"])
+@pytest.mark.parametrize("state", ["dead", "skipped", "uncertain", "sent"])
 def test_what_ends_without_a_request_ends_all_the_same(one: Hand, state: str):
     one.alerts(1, 2)
     (claim,) = one.reserve()

@@ -491,17 +491,23 @@ def test_only_who_has_something_due_and_a_chat_of_their_own_gets_it_back(databas
     } == {"telegram:7"}
 
 
+@pytest.mark.parametrize("state", ["limited", "skipped"])
 @pytest.mark.parametrize("whole", [False, True])
-def test_quiz_asks_what_was_kept_back_because_its_paper_was_not_shown(room: Classroom, whole: bool) -> None:
+def test_quiz_asks_what_was_not_sent_because_its_paper_was_not_shown(
+    room: Classroom, whole: bool, state: str
+) -> None:
     paper = a_quizzed_paper(1, ONE)
     room.keep(paper)
     part = ONE_QUESTION if whole else ONE.part
     with room.store.quizzes.transaction() as tx:
         tx.plan([Delivery("telegram:7", "person-7", "quiz", paper.id, "pending", room.now, part)], room.now)
     (claim,) = room.store.outbox.claim(room.now, lease=timedelta(minutes=5), limit=1, kinds=("telegram",))
-    kept_back = Outcome(claim=claim, state="merged", limited=(claim.rows[0].key,))
+    limited = (claim.rows[0].key,) if state == "limited" else ()
+    kept_back = Outcome(claim=claim, state="skipped", limited=limited, error="why")
     room.store.outbox.settle([kept_back], room.now)
     assert room.scheduler.next_question(("7",), 7, room.now) == "any"
+    (waiting,) = room.store.deliveries.list_rows(states=("pending",), keys=(), limit=5)
+    assert waiting.error is None
     assert [room.question(poll) for poll in room.deliver()] == [ONE.question]
     assert room.scheduler.next_question(("7",), 7, room.now) == "none"
     (row,) = room.store.deliveries.list_rows(states=("sent",), keys=(), limit=5)

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from bot.adapters.store import Store
+from bot.domain.delivery import UNWANTED
 from bot.domain.message import MOST_PAPERS
 from bot.pipeline.ports.outbox import Claim, Outcome
 from tests.adapters.store.conftest import KINDS, LEASE, Hand
@@ -48,6 +49,23 @@ def test_what_a_message_held_is_remembered_in_the_order_shown(hand: Hand, store:
         NOW,
     )
     assert store.deliveries.rows_of("nothing") is None
+
+
+def test_what_is_skipped_belongs_to_no_message(hand: Hand, store: Store):
+    hand.alerts(1, 2)
+    claim = hand.one()
+    skipped, sent = claim.rows
+    hand.settle(claim, sent=(sent.key,), unwanted=(skipped.key,))
+    assert [(row.state, row.message, row.error) for row in hand.rows()] == [
+        ("skipped", None, UNWANTED),
+        ("sent", claim.message, None),
+    ]
+    found = store.deliveries.rows_of(claim.message)
+    assert found is not None
+    assert digits(found[0]) == ["2"]
+    alert = store.deliveries.alert_on("telegram:1001", skipped.paper)
+    assert alert is not None
+    assert (alert.state, alert.message, alert.receipt) == ("skipped", None, None)
 
 
 def test_a_message_whose_rows_stand_between_others_is_remembered_in_the_order_shown(hand: Hand, store: Store):
@@ -122,7 +140,7 @@ def test_a_message_nobody_answered_for_has_no_receipt(hand: Hand, store: Store):
     assert found[1] is None
 
 
-@pytest.mark.parametrize("state", ["pending", "uncertain", "dead", "merged"])
+@pytest.mark.parametrize("state", ["pending", "uncertain", "dead", "skipped"])
 def test_every_row_of_a_message_ends_like_it(hand: Hand, state: str):
     hand.alerts(1, 2)
     hand.settle(hand.one(), state, error="because")
@@ -309,7 +327,7 @@ def test_what_the_limit_kept_out_is_named_once(hand: Hand, store: Store):
     hand.alerts(1, 2)
     silent = hand.one()
     keys = tuple(row.key for row in silent.rows)
-    hand.settle(silent, "merged", limited=keys, error="over the daily limit")
+    hand.settle(silent, "skipped", limited=keys, error="over the daily limit")
     assert store.deliveries.unnamed("telegram:1001") == tuple((row.key, row.paper) for row in silent.rows)
     assert store.deliveries.unnamed("telegram:2") == ()
     hand.alerts(3)

@@ -255,7 +255,7 @@ def test_status_has_the_contracts_counts(home: Path, paperboy: Paperboy) -> None
     )
     assert set(status["messages"]) == {"pending", "held", "sending", "sent", "uncertain", "dead"}
     assert set(status["deliveries"]) == {
-        *("pending", "held", "sending", "sent", "uncertain", "dead", "merged", "limited")
+        *("pending", "held", "sending", "sent", "uncertain", "dead", "merged", "limited", "skipped")
     }
     assert set(status["channels"]) == {"telegram", "email", "atom", "apprise"}
     assert status["oldest_pending_seconds"] is None

@@ -90,11 +90,17 @@ def test_what_was_not_wanted_any_more_was_not_sent(home: Path, paperboy: Paperbo
         datetime.max.replace(tzinfo=UTC), lease=timedelta(0), limit=1, kinds=("email",)
     )
     keys = tuple(row.key for row in claims[0].rows)
-    store.outbox.settle([Outcome(claim=claims[0], state="merged", unwanted=keys)], NOW)
+    store.outbox.settle([Outcome(claim=claims[0], state="skipped", unwanted=keys)], NOW)
     store.close()
     told = paperboy("explain", "2509.14008", "alice").out
     assert "alert  email:alice@example.org: not sent" in told
     assert "its subscription was removed or paused" in told
+    (skipped,) = (
+        row
+        for row in paperboy("explain", "2509.14008", "alice", "--json").json["deliveries"]
+        if row["target"].startswith("email:")
+    )
+    assert skipped["state"] == "skipped"
 
 
 def test_json_tells_the_same(home: Path, paperboy: Paperboy) -> None:
