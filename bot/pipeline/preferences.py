@@ -10,6 +10,7 @@ from zoneinfo import available_timezones
 
 from bot.domain.analysis.exclusion import Exclusion, exclusions
 from bot.domain.channels import FEED
+from bot.domain.chats import CHAT, chat_of, is_private
 from bot.domain.errors import UsageError
 from bot.domain.papers import Paper, PaperId
 from bot.domain.preferences import (
@@ -29,7 +30,6 @@ from bot.domain.preferences import (
     subscriptions_yaml,
 )
 from bot.domain.query import Query, document_of, parse
-from bot.domain.quizzes.votes import is_private
 from bot.domain.schedule import parse_quiet_hours, parse_schedule, parse_zone, schedule_text
 from bot.domain.subscriptions import Channel, QuizMode, Subscriber, Subscription
 from bot.domain.text import cut, nearest, one_line
@@ -158,7 +158,7 @@ class Preferences:
         owner = next((subscriber.id for subscriber, _ in at_chat), None)
         if owner is not None:
             return owner
-        chat = addresses[0].partition("/")[0]
+        chat = chat_of(addresses[0])
         whole = self._registry.at_chat((chat,), self._deliveries)
         return next((subscriber.id for subscriber, _ in whole if subscriber.chosen), f"chat{chat}")
 
@@ -166,7 +166,7 @@ class Preferences:
         """The owner of a subscriber's saved papers: the target of their private chat, else their id."""
         subscriber = self._registry.subscriber(name)
         for channel in subscriber.channels if subscriber else ():
-            if channel.kind == "telegram" and is_private(channel.address):
+            if channel.kind == CHAT and is_private(channel.address):
                 return channel.target
         return name
 

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Literal
 from zoneinfo import ZoneInfo
 
+from bot.domain.chats import is_private
 from bot.domain.delivery import ONE_QUESTION, OPEN, Delivery, State, delivery_key, repeat_part
 from bot.domain.papers import Paper, PaperId
 from bot.domain.preferences import same_name
@@ -22,7 +23,7 @@ from bot.domain.quizzes.scores import (
     score,
     totals,
 )
-from bot.domain.quizzes.votes import AskedPoll, CastVote, QuizAnswer, answer_of, is_member, is_private
+from bot.domain.quizzes.votes import AskedPoll, CastVote, QuizAnswer, answer_of, is_member
 from bot.domain.subscriptions import Channel, Subscriber
 from bot.pipeline.ports.outbox import DeliveryStore
 from bot.pipeline.ports.papers import PaperStore

@@ -7,6 +7,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from bot.domain.channels import Capabilities
+from bot.domain.chats import CHAT
 from bot.domain.errors import IndexUnusable
 from bot.domain.matcher import SubscriptionMatcher
 from bot.domain.notices import Reason, reasons_for
@@ -114,9 +115,7 @@ class SubscriberRegistry:
 
         In the order of the addresses, then of the subscribers.
         """
-        targets = (
-            deliveries.target_at("telegram", address) or f"telegram:{address}" for address in addresses
-        )
+        targets = (deliveries.target_at(CHAT, address) for address in addresses)
         for target in dict.fromkeys(targets):
             for subscriber in self.subscribers.values():
                 for channel in subscriber.channels:

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
+from bot.domain.chats import chat_of, chat_target, is_own_chat, is_private
 from bot.domain.delivery import ONE_QUESTION, question_of_part, repeat_count
 from bot.domain.papers import PaperId, Question
 from bot.domain.quizzes.answers import pick_one
@@ -15,9 +16,6 @@ from bot.domain.quizzes.votes import (
     PollState,
     Vote,
     answer_of,
-    chat_of,
-    is_own_chat,
-    is_private,
     order_of_reported,
     with_new_key,
 )
@@ -200,7 +198,7 @@ class VoteCounter:
             )
             if question is None:
                 continue
-            seed = shuffle_seed(question, f"telegram:{quiz.address}", repeat_count(quiz.part))
+            seed = shuffle_seed(question, chat_target(quiz.address), repeat_count(quiz.part))
             poll = poll_of(question, seed=seed)
             order = order_of_reported(state, poll) if poll else None
             if order is not None:

@@ -355,15 +355,16 @@ class Deliveries:
             paused_until=row.wait_until,
         )
 
-    def target_at(self, kind: ChannelKind, address: str) -> str | None:
+    def target_at(self, kind: ChannelKind, address: str) -> str:
+        own_key = Target(kind=kind, address=address).key
         with reading(self._engine) as connection:
-            by_name_first = (targets.c.key != f"{kind}:{address}", targets.c.key)
-            return connection.execute(
+            key: str | None = connection.execute(
                 select(targets.c.key)
                 .where(targets.c.kind == kind, targets.c.address == address)
-                .order_by(*by_name_first)
+                .order_by(targets.c.key != own_key, targets.c.key)
                 .limit(1)
             ).scalar()
+        return key or own_key
 
     def suspended(self, keys: Iterable[str]) -> Mapping[str, str]:
         reasons: dict[str, str] = {}

@@ -14,7 +14,6 @@ from sqlalchemy import (
     delete,
     false,
     func,
-    literal,
     or_,
     select,
     update,
@@ -52,6 +51,7 @@ from bot.adapters.store.schema import (
 )
 from bot.adapters.store.schema import micros as micros_of
 from bot.adapters.store.sql import insert, upsert
+from bot.domain.chats import chat_target
 from bot.domain.papers import PaperId
 from bot.domain.planning import due_time
 from bot.domain.preferences import NOTHING, Choices, ChosenChannel, ChosenSubscription
@@ -212,7 +212,7 @@ _Rows = tuple[str, Table, ColumnElement[bool]]
 
 def _rows_about(subscriber: str, person: int | None, *, whole: bool) -> Iterator[_Rows]:
     """(name, table, condition) of all rows about the person, each before the rows that its condition refers to."""
-    private = f"telegram:{person}"
+    private = chat_target(person)
     yield "choices", preferences, preferences.c.subscriber == subscriber
     yield "saved papers", saved_papers, saved_papers.c.owner.in_([private, subscriber])
     if person is not None:
@@ -235,8 +235,8 @@ def _rows_about(subscriber: str, person: int | None, *, whole: bool) -> Iterator
     yield "poll states", poll_states, poll_states.c.poll.in_(select(polls.c.poll).where(own_polls))
     yield "polls", polls, own_polls
     yield "tokens", tokens, or_(tokens.c.subject == subscriber, tokens.c.subject.in_(keys))
-    by_mail = literal("email:") + sign_ups.c.address
-    yield "sign-ups", sign_ups, by_mail.in_(keys)
+    addresses = select(targets.c.address).where(targets.c.key.in_(keys))
+    yield "sign-ups", sign_ups, sign_ups.c.address.in_(addresses)
     yield "feed addresses", meta, meta.c.key == f"feed salt {subscriber}"
     yield "messages", messages, messages.c.subscriber == number
     alone = targets.c.key.in_(keys)
@@ -253,7 +253,7 @@ def _end_repeats(connection: Connection, person: int, now: datetime) -> None:
     connection.execute(
         update(deliveries)
         .where(
-            deliveries.c.target == target_id(f"telegram:{person}"),
+            deliveries.c.target == target_id(chat_target(person)),
             deliveries.c.state.in_(("pending", "held")),
             deliveries.c.part.like(AGAIN),
         )

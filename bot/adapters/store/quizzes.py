@@ -33,10 +33,11 @@ from bot.adapters.store.schema import (
     votes,
 )
 from bot.adapters.store.sql import chunks, insert, upsert
+from bot.domain.chats import CHAT, chat_of, chat_target
 from bot.domain.delivery import Delivery, State, repeat_part
 from bot.domain.papers import Paper, PaperId, Question
 from bot.domain.quizzes.repetition import STEPS, LeitnerCard
-from bot.domain.quizzes.votes import AskedPoll, CastVote, PollState, chat_of
+from bot.domain.quizzes.votes import AskedPoll, CastVote, PollState
 from bot.pipeline.ports.quizzes import KeptCard, ReceivedUpdate, UncertainQuiz, Voter
 
 ASKED_POLLS = (
@@ -351,7 +352,7 @@ class QuizTables:
             targets.c.address.in_(chats),
             *(targets.c.address.startswith(f"{chat}/", autoescape=True) for chat in chats),
         )
-        query = select(targets.c.key).where(targets.c.kind == "telegram", at_chats).order_by(targets.c.key)
+        query = select(targets.c.key).where(targets.c.kind == CHAT, at_chats).order_by(targets.c.key)
         with reading(self._engine) as connection:
             names = dict.fromkeys(map(chat_of, connection.execute(query).scalars()))
         return tuple(names) or (chat_of(addresses[0]),)
@@ -407,7 +408,7 @@ class QuizTables:
         with reading(self._engine) as connection:
             unknown = connection.execute(query).all()
             wanted = {row.chat for row in unknown}
-            addresses = select(targets.c.key, targets.c.address).where(targets.c.kind == "telegram")
+            addresses = select(targets.c.key, targets.c.address).where(targets.c.kind == CHAT)
             current_addresses = {
                 chat_of(row.key): chat_of(row.address)
                 for row in (connection.execute(addresses) if wanted else ())
@@ -455,6 +456,6 @@ class QuizTables:
 
 
 def _in_chats(chats: Sequence[str]) -> Any:
-    keys = [f"telegram:{chat}" for chat in chats]
+    keys = list(map(chat_target, chats))
     in_topics = (polls.c.target.startswith(f"{key}/", autoescape=True) for key in keys)
     return or_(polls.c.target.in_(keys), *in_topics)

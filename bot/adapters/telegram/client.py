@@ -1,4 +1,4 @@
-"""The Bot API client: addresses of chats, translation of errors, the connection, and a method for each call."""
+"""The Bot API client: translation of errors, the connection, and a method for each call."""
 
 import json
 import logging
@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 
 from bot.adapters.proxies import network_fault
 from bot.adapters.telegram.rendering import Message
-from bot.domain.chats import ChatFacts, topic_key
+from bot.domain.chats import ChatAddress, ChatFacts
 from bot.domain.errors import (
     ChannelDown,
     DeliveryError,
@@ -42,45 +42,6 @@ if TYPE_CHECKING:
         ReplyParameters,
     )
     from telegram.request import HTTPXRequest
-
-GENERAL_TOPIC = 1
-"""A forum's first topic. The service refuses its number with "message thread not found", so it is left out."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ChatAddress:
-    """A chat by number or `@name`, and optionally a topic other than the general one."""
-
-    id: int | str
-    topic: int | None = None
-    topic_name: str | None = None
-    """The `topic_key` of a topic whose number has to be looked up."""
-
-
-def parse_address(address: str) -> ChatAddress:
-    """The chat that a channel's address names: `123`, `@name`, and a topic of it in `-100123/7` or `-100123/papers`."""
-    chat, _, topic = address.partition("/")
-    number = int(chat) if chat.removeprefix("-").isdecimal() else chat
-    if not topic or topic == str(GENERAL_TOPIC):
-        return ChatAddress(id=number)
-    if topic.isdecimal():
-        return ChatAddress(id=number, topic=int(topic))
-    return ChatAddress(id=number, topic_name=topic_key(topic))
-
-
-def addresses_of(
-    chat: int, *, username: str | None = None, topic: int | None = None, topic_name: str = ""
-) -> tuple[str, ...]:
-    """All addresses by which the configuration may name this chat, the most specific first.
-
-    Without a topic it is the general one.
-    """
-    chats = (str(chat), *([f"@{username.lower()}"] if username else []))
-    if topic is None or topic == GENERAL_TOPIC:
-        return (*chats, f"{chat}/{GENERAL_TOPIC}")
-    by_number = (f"{name}/{topic}" for name in chats)
-    by_name = (f"{name}/{topic_key(topic_name)}" for name in chats if topic_name)
-    return (*by_number, *by_name)
 
 
 class WrongToken(ChannelDown):

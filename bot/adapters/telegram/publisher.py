@@ -13,19 +13,17 @@ from typing import TypeVar
 from bot.adapters.telegram.client import (
     DEFAULT_API_URL,
     BotClient,
-    ChatAddress,
     NothingToEdit,
     NotModified,
     OnlyAnonymousPolls,
     SentPoll,
     TopicGone,
     beginning,
-    parse_address,
 )
 from bot.adapters.telegram.rendering import Message, render_alarm, render_alert
 from bot.domain.card import card_of, web_link
 from bot.domain.channels import Capabilities, ChannelKind, Limit, Limits
-from bot.domain.chats import ChatFacts, find_topic, unseen_topic_text
+from bot.domain.chats import ChatAddress, ChatFacts, chat_of, find_topic, is_private, unseen_topic_text
 from bot.domain.errors import DeliveryError, KindForbidden, NotSent, OutcomeUnknown, Refused, TryLater
 from bot.domain.message import Begin, OutgoingMessage, Receipt, unrecorded
 from bot.domain.quizzes.polls import Poll, evidence_for, poll_of, shuffle_seed
@@ -45,12 +43,7 @@ GROUP = Limit(most=20, span=timedelta(minutes=1) + _MARGIN)
 
 
 def _limit(address: str) -> Limit:
-    return PRIVATE if address.isdigit() else GROUP
-
-
-def _bucket(address: str) -> str:
-    """The chat of an address: its topics share one rate limit."""
-    return address.partition("/")[0]
+    return PRIVATE if is_private(address) else GROUP
 
 
 class TelegramPublisher:
@@ -61,7 +54,7 @@ class TelegramPublisher:
         polls=True,
         edits=True,
         noun="Telegram messages",
-        limits=Limits(overall=OVERALL, per_target=_limit, bucket=_bucket),
+        limits=Limits(overall=OVERALL, per_target=_limit, bucket=chat_of),
     )
 
     def __init__(
@@ -81,7 +74,7 @@ class TelegramPublisher:
     async def send(self, outgoing: OutgoingMessage, begin: Begin = unrecorded) -> Receipt:
         """Send it; the receipt has the message's id, and a poll's with the order of its options. Raises a DeliveryError."""
         try:
-            chat, lost_topic = await self._find_topic(parse_address(outgoing.target.address))
+            chat, lost_topic = await self._find_topic(ChatAddress.parse(outgoing.target.address))
             anonymous = outgoing.kind == "quiz" and await self._anonymous_polls(chat)
             with beginning(begin):
                 receipt = await self._send(outgoing, chat, begin, anonymous=anonymous)

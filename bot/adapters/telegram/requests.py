@@ -7,11 +7,12 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Literal
 
-from bot.adapters.telegram.client import ChatAddress, InlineResult
+from bot.adapters.telegram.client import InlineResult
 from bot.adapters.telegram.markup import Markup, block, joined, own_text, plain
 from bot.adapters.telegram.rendering import Button, Message
 from bot.adapters.telegram.texts import text
 from bot.adapters.telegram.updates import NOBODY, Author, Chat
+from bot.domain.chats import CHAT, ChatAddress, chat_target
 from bot.domain.delivery import RECIPIENT_REASONS, STOPPED
 from bot.domain.errors import QuerySyntaxError
 from bot.domain.message import Item, OutgoingMessage
@@ -166,29 +167,32 @@ class ChatDeliveries:
 
     def move(self, chat: int, moved_to: int) -> bool:
         """Redirect deliveries to a group and its topics to the supergroup that it became; False where there are none."""
+        moved = [
+            self._deliveries.move_target(self._target(str(address)), str(replace(address, id=moved_to)))
+            for address in self._addresses()
+            if address.id == chat
+        ]
+        return any(moved)
+
+    def _addresses(self) -> Iterator[ChatAddress]:
+        """Addresses of chats in the subscriptions, each once."""
         addresses = {
             channel.address
             for subscriber in self._registry.subscribers.values()
             for channel in subscriber.channels
-            if channel.kind == "telegram" and channel.address.partition("/")[0] == str(chat)
+            if channel.kind == CHAT
         }
-        moved = [
-            self._deliveries.move_target(self._target(address), address.replace(str(chat), str(moved_to), 1))
-            for address in sorted(addresses)
-        ]
-        return any(moved)
+        return map(ChatAddress.parse, sorted(addresses))
 
     def _failed_topics(self, address: str) -> Iterator[str]:
         """Targets of the chat's topics that were suspended because of errors."""
-        channels = (
-            channel for subscriber in self._registry.subscribers.values() for channel in subscriber.channels
+        chat = ChatAddress.parse(address)
+        topics = (
+            topic
+            for topic in self._addresses()
+            if not chat.has_topic and topic.has_topic and topic.id == chat.id
         )
-        topics = dict.fromkeys(
-            channel.address
-            for channel in channels
-            if channel.kind == "telegram" and channel.address.startswith(f"{address}/")
-        )
-        for target in map(self._target, topics):
+        for target in map(self._target, map(str, topics)):
             status = self._deliveries.target(target)
             if (
                 status is not None
@@ -198,7 +202,7 @@ class ChatDeliveries:
                 yield target
 
     def _target(self, address: str) -> str:
-        return self._deliveries.target_at("telegram", address) or f"telegram:{address}"
+        return self._deliveries.target_at(CHAT, address)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -285,7 +289,7 @@ class Request:
             channel.address
             for subscriber in self.services.deliveries.subscribers(chat.addresses)
             for channel in subscriber.channels
-            if channel.kind == "telegram" and channel.address in chat.addresses
+            if channel.kind == CHAT and channel.address in chat.addresses
         )
         return chat_channel(next(here, chat.addresses[0]))
 
@@ -302,7 +306,7 @@ class Request:
     @property
     def owner(self) -> str | None:
         """The owner of the papers that the author saves; None where a chat itself posts."""
-        return None if self.author.id is None else f"telegram:{self.author.id}"
+        return None if self.author.id is None else chat_target(self.author.id)
 
     @property
     def subscribers(self) -> tuple[Subscriber, ...]:
@@ -385,7 +389,7 @@ _CARET_WIDTH = 34
 
 def chat_channel(address: str) -> ChosenChannel:
     """A chat as the channel of a new subscriber: questions come on request."""
-    return ChosenChannel(kind="telegram", address=address, quizzes="on_request")
+    return ChosenChannel(kind=CHAT, address=address, quizzes="on_request")
 
 
 def message(*parts: Markup, rows: Sequence[Sequence[Button]] = (), asks: str | None = None) -> Message:

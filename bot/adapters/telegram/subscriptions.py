@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 
-from bot.adapters.telegram.client import ChatAddress
 from bot.adapters.telegram.markup import (
     NOTHING,
     Markup,
@@ -34,6 +33,7 @@ from bot.adapters.telegram.requests import (
 from bot.adapters.telegram.texts import text
 from bot.domain.analysis.preview import Match
 from bot.domain.card import Card, card_of, cut_pieces
+from bot.domain.chats import ChatAddress, address_in
 from bot.domain.errors import QuerySyntaxError
 from bot.domain.message import Item
 from bot.domain.notices import Reason
@@ -299,8 +299,7 @@ def admit(request: Request, wish_id: str, answer: str) -> Actions:
         return request.acknowledge(request.t("dead button"))
     if answered != "asked":
         return request.show(own_message(request.t(f"ask.{answered}")))
-    chat, _, topic = origin.partition("/")
-    address = ChatAddress(id=int(chat), topic=int(topic) if topic else None)
+    address = ChatAddress.parse(origin)
     if not allowed:
         request.preferences.admit(name, "refused", request.now)
         return (
@@ -312,7 +311,7 @@ def admit(request: Request, wish_id: str, answer: str) -> Actions:
     proposal = request.preferences.proposal(wish.values["proposal"], origin)
     if proposal is not None and proposal.kind == "add":
         channel = chat_channel(origin)
-        only = () if not origin.startswith("-") else (channel.target,)
+        only = () if address.is_private else (channel.target,)
         added = request.preferences.add(
             name, proposal.values["query"], request.now, channel=channel, only=only
         )
@@ -495,20 +494,21 @@ def _entry(request: Request, number: int, entry: ListedSubscription) -> Markup:
 
 def _where(request: Request, entry: ListedSubscription) -> str:
     """Names of the topics that a subscription goes to; empty where it is not limited to any."""
-    prefix = f"telegram:{request.chat.id}"
-    places = [target.removeprefix(prefix) for target in entry.only if target.startswith(prefix)]
+    addresses = filter(None, map(address_in, entry.only))
+    places = sorted((address for address in addresses if address.id == request.chat.id), key=str)
     if not entry.only or (not request.chat.is_forum and places):
         return ""
     if not places:
         return request.t("list.elsewhere")
     names = request.topics
-    return request.t("comma").join(_topic_name(request, index.lstrip("/"), names) for index in sorted(places))
+    return request.t("comma").join(_topic_name(request, place, names) for place in places)
 
 
-def _topic_name(request: Request, topic: str, names: Mapping[int, str]) -> str:
-    if not topic:
+def _topic_name(request: Request, address: ChatAddress, names: Mapping[int, str]) -> str:
+    if not address.has_topic:
         return request.t("list.general")
-    return request.t("list.topic", name=names.get(int(topic), topic) if topic.isdecimal() else topic)
+    known = names.get(address.topic) if address.topic else address.topic_name
+    return request.t("list.topic", name=known or address.topic)
 
 
 def _list_buttons(request: Request, number: int, entry: ListedSubscription) -> list[Button]:

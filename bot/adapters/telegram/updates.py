@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeGuard
 
-from bot.adapters.telegram.client import ChatAddress, addresses_of
-from bot.domain.chats import LONGEST_TOPIC
+from bot.domain.chats import LONGEST_TOPIC, ChatAddress, addresses_of
 from bot.domain.quizzes.votes import PollState, Vote
 from bot.domain.text import one_line
 from bot.pipeline.ports import Update

@@ -232,17 +232,12 @@ def silent_subscriptions(
 
 def topic_warnings(settings: "Settings", checked: Checked) -> Iterator[Fault]:
     """A warning for each topic in the file whose name the bot has not seen."""
-    from bot.app.config.channels.telegram import unseen_topics
+    from bot.app.config.channels.telegram import named_topics, unseen_topics
 
-    named = [
-        subscriber
-        for subscriber in checked.subscribers
-        if any("/" in channel.address for channel in subscriber.channels)
-    ]
-    if not named:
+    if not named_topics(checked.subscribers):
         return
     with open_state(settings) as store:
-        unseen = unseen_topics(named, store.chats)
+        unseen = unseen_topics(checked.subscribers, store.chats)
     for (_, target), position in checked.positions.items():
         if target in unseen:
             yield replace(position, message=unseen[target])

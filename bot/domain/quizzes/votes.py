@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from bot.domain.chats import is_own_chat, is_private
 from bot.domain.papers import PaperId, Question, folded_title
 from bot.domain.quizzes.polls import Poll
 
@@ -81,20 +82,6 @@ class QuizAnswer:
     part: str
     right: bool | None
     at: datetime
-
-
-def chat_of(target: str) -> str:
-    """The chat of a target's key or address, without its topic."""
-    return target.removeprefix("telegram:").partition("/")[0]
-
-
-def is_own_chat(chat: str, person: int) -> bool:
-    """True for the person's private chat, whose id is the person's."""
-    return chat == str(person)
-
-
-def is_private(chat: str) -> bool:
-    return chat.isdecimal()
 
 
 def is_member(chat: str, person: int, members: Mapping[str, Iterable[int]]) -> bool:

@@ -373,8 +373,8 @@ class DeliveryStore(Protocol):
         """The target with this key; None where nothing was ever planned for it."""
         ...
 
-    def target_at(self, kind: ChannelKind, address: str) -> str | None:
-        """The key of the target with that current address, by preference the key that has it; None where there is none."""
+    def target_at(self, kind: ChannelKind, address: str) -> str:
+        """The key of the target with that current address: by preference its own key, which is also that of a new one."""
         ...
 
     def suspended(self, targets: Iterable[str]) -> Mapping[str, str]:

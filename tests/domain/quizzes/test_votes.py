@@ -13,7 +13,6 @@ from bot.domain.quizzes.votes import (
     CastVote,
     PollState,
     answer_of,
-    chat_of,
     chosen_option,
     is_member,
     order_of_reported,
@@ -105,7 +104,6 @@ def test_who_is_not_of_the_chat_is_a_stranger():
     assert is_member("-100", 7, members)
     assert not is_member("-100", 8, members)
     assert not is_member("@channel", 7, members)
-    assert chat_of("telegram:-100/7") == chat_of("-100") == "-100"
 
 
 def state_of(question: str, *options: str) -> PollState:

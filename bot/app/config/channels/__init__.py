@@ -15,6 +15,7 @@ from bot.app.config.channels.feed import FEEDS
 from bot.app.config.channels.telegram import TELEGRAM
 from bot.app.config.settings import Settings
 from bot.domain.channels import FEED, Capabilities, ChannelKind
+from bot.domain.chats import CHAT
 from bot.domain.message import OutgoingMessage
 from bot.pipeline.send import SendRules
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from bot.pipeline.ports import Publisher
 
 CHANNELS: Mapping[ChannelKind, ChannelType] = {
-    "telegram": TELEGRAM,
+    CHAT: TELEGRAM,
     "email": EMAIL,
     FEED: FEEDS,
     "apprise": ChannelType("bot.adapters.apprise:ApprisePublisher", "An Apprise URL (extra).", secret=True),

@@ -19,8 +19,7 @@ from bot.app.config.channels.channel_type import (
 )
 from bot.app.config.settings import Settings
 from bot.app.config.validation import Converted, FieldFault, Section, setting
-from bot.domain.channels import ChannelKind
-from bot.domain.chats import LONGEST_TOPIC, find_topic, topic_key, unseen_topic_text
+from bot.domain.chats import CHAT, LONGEST_TOPIC, ChatAddress, find_topic, topic_key, unseen_topic_text
 from bot.domain.delivery import State
 from bot.domain.errors import DeliveryError, TryLater, UsageError
 from bot.domain.message import OutgoingMessage
@@ -32,13 +31,10 @@ if TYPE_CHECKING:
     from bot.pipeline.ports import Publisher
     from bot.pipeline.ports.chats import ChatStore
 
-KIND: ChannelKind = "telegram"
 LOWEST_CHAT, HIGHEST_CHAT = -4_000_000_000_000, 1_099_511_627_775
 """No chat id lies outside (https://core.telegram.org/api/bots/ids, seen 2026-11); those of the sample people do."""
 _MAX_CHAT_ID = 2**52
 _PUBLIC_NAME = re.compile(r"@[A-Za-z][A-Za-z0-9_]{3,31}")
-_GENERAL_TOPIC = (None, "1", "general")
-"""Telegram's first topic: it must be omitted when sending (Bot API, sendMessage)."""
 _CHATS_ASKED = 50
 """Chats that are asked for the bot's rights; more would take too long."""
 
@@ -101,7 +97,7 @@ class ChatForm(Section):
 
     @property
     def address(self) -> str:
-        return f"{self.chat}/{self.topic}" if self.topic not in _GENERAL_TOPIC else str(self.chat)
+        return str(ChatAddress.parse(f"{self.chat}/{self.topic or ''}"))
 
 
 # --- the publisher
@@ -133,10 +129,10 @@ async def _show(message: OutgoingMessage, _: Settings) -> str:
 
 def is_sample(channel: Channel) -> bool:
     """True for a Telegram chat that cannot exist, as the sample people have."""
-    if channel.kind != KIND:
+    if channel.kind != CHAT:
         return False
-    chat = channel.address.partition("/")[0]
-    return not chat.startswith("@") and not LOWEST_CHAT <= int(chat) <= HIGHEST_CHAT
+    chat = ChatAddress.parse(channel.address).id
+    return isinstance(chat, int) and not LOWEST_CHAT <= chat <= HIGHEST_CHAT
 
 
 def sample_people(subscribers: Sequence[Subscriber]) -> list[Subscriber]:
@@ -170,7 +166,7 @@ def token_warning(settings: Settings, subscribers: Sequence[Subscriber]) -> str 
     names = [
         subscriber.id
         for subscriber in subscribers
-        if any(channel.kind == KIND and not is_sample(channel) for channel in subscriber.channels)
+        if any(channel.kind == CHAT and not is_sample(channel) for channel in subscriber.channels)
     ]
     if not names:
         return None
@@ -182,39 +178,49 @@ def token_warning(settings: Settings, subscribers: Sequence[Subscriber]) -> str 
     )
 
 
+def named_topics(subscribers: Sequence[Subscriber]) -> dict[str, tuple[int | str, str]]:
+    """The chat and the topic's name of each target with a topic by name."""
+    addresses = {
+        target: ChatAddress.parse(channel.address)
+        for target, channel in channels_of(CHAT, subscribers).items()
+    }
+    return {
+        target: (address.id, address.topic_name)
+        for target, address in addresses.items()
+        if address.topic_name is not None
+    }
+
+
 def unseen_topics(subscribers: Sequence[Subscriber], chats: "ChatStore") -> dict[str, str]:
     """Targets with a named topic that the bot has not seen yet, each with a text that explains it."""
     unseen: dict[str, str] = {}
-    for target, channel in channels_of(KIND, subscribers).items():
-        chat, _, topic = channel.address.partition("/")
-        if not topic or topic.isdecimal():
-            continue
+    for target, (chat, topic) in named_topics(subscribers).items():
         facts = chats.chat_facts(chat)
-        number = facts.id if facts else None if chat.startswith("@") else int(chat)
-        if number is None or find_topic(chats.topics(number), topic) is None:
+        number = facts.id if facts else chat
+        if isinstance(number, str) or find_topic(chats.topics(number), topic) is None:
             unseen[target] = f"{unseen_topic_text(topic)}; until then messages go to the chat itself"
     return unseen
 
 
 def _warnings(settings: Settings, subscribers: Sequence[Subscriber]) -> Iterator[KeyAndWarning]:
     if warning := token_warning(settings, subscribers):
-        yield (KIND, "token"), warning
+        yield (CHAT, "token"), warning
 
 
 def _check(settings: Settings, subscribers: Sequence[Subscriber], online: bool) -> Iterator["Finding"]:
     token = settings.telegram.token.get_secret_value()
     if fault := sample_fault(settings, subscribers):
-        yield finding(KIND, "sample people", fault)
+        yield finding(CHAT, "sample people", fault)
     if warning := token_warning(settings, subscribers):
-        yield finding(KIND, "no token", warning, urgent=False)
+        yield finding(CHAT, "no token", warning, urgent=False)
     elif not token:
         folder = settings.previews_folder
-        yield finding(KIND, "no token", f"messages are kept as previews in {folder}", urgent=False)
+        yield finding(CHAT, "no token", f"messages are kept as previews in {folder}", urgent=False)
     elif not is_bot_token(token):
-        yield finding(KIND, "token", "this is no bot token; @BotFather gives one like 123456789:AAE…")
+        yield finding(CHAT, "token", "this is no bot token; @BotFather gives one like 123456789:AAE…")
     else:
         yield fine(
-            KIND, "a token is set" + ("" if online else "; whether it is taken is not tried (--online)")
+            CHAT, "a token is set" + ("" if online else "; whether it is taken is not tried (--online)")
         )
 
 
@@ -228,10 +234,10 @@ async def _ask(
 
     client = BotClient(settings.telegram.token.get_secret_value(), api_url=settings.telegram.api_url)
     try:
-        known = fine(KIND, f"the service knows the bot as @{await client.username()}")
+        known = fine(CHAT, f"the service knows the bot as @{await client.username()}")
         return [known, *await _chat_rights(client, subscribers, chats)]
     except DeliveryError as error:
-        return [finding(KIND, "refused", str(error))]
+        return [finding(CHAT, "refused", str(error))]
     finally:
         await client.close()
 
@@ -240,16 +246,14 @@ async def _chat_rights(
     client: "BotClient", subscribers: Sequence[Subscriber], chats: "ChatStore"
 ) -> "list[Finding]":
     """Findings on the rights of the bot in each configured chat."""
-    from bot.adapters.telegram.client import parse_address
-
     findings: list[Finding] = []
-    for target, channel in list(channels_of(KIND, subscribers).items())[:_CHATS_ASKED]:
+    for target, channel in list(channels_of(CHAT, subscribers).items())[:_CHATS_ASKED]:
         try:
-            chat = parse_address(channel.address).id
+            chat = ChatAddress.parse(channel.address).id
             facts = await client.chat_facts(chat)
             chats.keep_chat_facts(chat, facts)
         except TryLater as error:
-            return [*findings, finding(KIND, "rights", f"not all chats were asked: {error}", urgent=False)]
+            return [*findings, finding(CHAT, "rights", f"not all chats were asked: {error}", urgent=False)]
         except DeliveryError as error:
             findings.append(finding(target, "rights", f"the bot cannot write there: {error}"))
             continue
