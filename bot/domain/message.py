@@ -34,6 +34,8 @@ class Receipt:
     """How many of an alert's papers the message itself shows, the best ones; None: all."""
     lost_topic: str | None = None
     """Why the topic could not be used, so that the message went to the chat itself; None where it did not."""
+    in_topic: bool = False
+    """It is in the topic that its address names; False also where that names none, or where nothing new was sent."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -164,10 +164,9 @@ class CircuitBreaker:
 
     async def _record_topic(self, claim: Claim, receipt: Receipt | None) -> None:
         """Report a topic that is gone; resolve that once a message arrives there."""
-        if receipt is None or (receipt.lost_topic is None and "/" not in claim.target.address):
+        if receipt is None or not (receipt.in_topic or receipt.lost_topic):
             return
-        in_topic = receipt.lost_topic is None
-        if self._in_topic.get(claim.key) == in_topic:
+        if self._in_topic.get(claim.key) == receipt.in_topic:
             return
         if receipt.lost_topic is None:
             await asyncio.to_thread(self._incidents.resolve, claim.key, self._now(), TOPIC_GONE)
@@ -175,7 +174,7 @@ class CircuitBreaker:
             await asyncio.to_thread(
                 self._incidents.report, claim.key, receipt.lost_topic, self._now(), TOPIC_GONE
             )
-        self._in_topic[claim.key] = in_topic
+        self._in_topic[claim.key] = receipt.in_topic
 
     async def _stop(self, kind: ChannelKind, error: DeliveryError) -> None:
         """Stop the channel for a while; report it where the service refuses us as a whole, or for long."""

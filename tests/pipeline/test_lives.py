@@ -51,10 +51,13 @@ class Forum:
 
     def __init__(self) -> None:
         self.gone: str | None = None
+        self.says_nothing = False
 
     async def send(self, outgoing: OutgoingMessage, begin: Begin = unrecorded) -> Receipt:
         await begin()
-        return Receipt(message="1", lost_topic=self.gone)
+        if self.says_nothing:
+            return Receipt(message="1")
+        return Receipt(message="1", lost_topic=self.gone, in_topic=self.gone is None)
 
     async def close(self) -> None: ...
 
@@ -70,6 +73,19 @@ async def test_a_topic_that_is_gone_is_one_incident_until_a_message_gets_there(w
         seen.append([(incident.subject, incident.kind) for incident in made.store.incidents.open_incidents()])
     incident = [("telegram:-1001/7", "topic gone")]
     assert seen == [[], incident, incident, [], []]
+
+
+async def test_a_message_that_says_nothing_of_its_topic_leaves_the_incident_open(world: MakeWorld):
+    forum = Forum()
+    made = started(world, a_subscriber("alice", a_channel(address="-1001/7")), publishers=[forum])
+    forum.gone = "thread not found"
+    made.read("1.md", a_digest(1))
+    await made.send()
+    forum.says_nothing = True
+    made.read("2.md", a_digest(2))
+    await made.send()
+    (incident,) = made.store.incidents.open_incidents()
+    assert incident.kind == "topic gone"
 
 
 async def test_a_story_says_where_messages_of_a_topic_that_is_gone_go(world: MakeWorld):

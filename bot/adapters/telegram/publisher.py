@@ -74,14 +74,18 @@ class TelegramPublisher:
     async def send(self, outgoing: OutgoingMessage, begin: Begin = unrecorded) -> Receipt:
         """Send it; the receipt has the message's id, and a poll's with the order of its options. Raises a DeliveryError."""
         try:
-            chat, lost_topic = await self._find_topic(ChatAddress.parse(outgoing.target.address))
+            address = ChatAddress.parse(outgoing.target.address)
+            chat, lost_topic = await self._find_topic(address)
             anonymous = outgoing.kind == "quiz" and await self._anonymous_polls(chat)
             with beginning(begin):
                 receipt = await self._send(outgoing, chat, begin, anonymous=anonymous)
         except TryLater as error:
             raise self._widened(outgoing, error) from error
         self._flooded.clear()
-        return replace(receipt, lost_topic=receipt.lost_topic or lost_topic)
+        if outgoing.kind == "edit":
+            return receipt
+        lost_topic = receipt.lost_topic or lost_topic
+        return replace(receipt, lost_topic=lost_topic, in_topic=address.has_topic and lost_topic is None)
 
     async def close(self) -> None:
         await self._client.close()

@@ -371,6 +371,8 @@ async def test_a_topic_is_found_by_its_name_in_any_case_and_the_newest_of_severa
     receipts = [await publisher.send(to(address)) for address in ("-1003/papers", "@group/Papers")]
     assert [message.thread for message in api.messages] == [7, 7]
     assert [receipt.lost_topic for receipt in receipts] == [None, None]
+    assert [receipt.in_topic for receipt in receipts] == [True, True]
+    assert not (await publisher.send(to("-1003"))).in_topic
 
 
 async def test_for_a_topic_that_nobody_saw_yet_the_chat_itself_gets_the_message_and_it_is_said(
@@ -380,6 +382,7 @@ async def test_for_a_topic_that_nobody_saw_yet_the_chat_itself_gets_the_message_
     receipt = await publisher.send(to("-1003/papers"))
     assert [message.thread for message in api.messages] == [None]
     assert receipt.lost_topic == "no topic “papers” was seen in the chat; write /help in it once"
+    assert not receipt.in_topic
 
 
 async def test_a_migrated_chat_tells_its_new_address(publisher: TelegramPublisher, api: BotApi) -> None:
