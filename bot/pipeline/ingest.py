@@ -713,7 +713,7 @@ class _Work:
         self.matcher = matcher
         self.changes = changes
         self.gained = frozenset(change.paper.id for change in changes if not change.is_new)
-        self.noticed = state.noticed(self.gained)
+        self.noticed = state.notices(self.gained)
         self._hits = matcher.concerned(changes, self.noticed, documents)
         self._left = self._hits.after("")
         self._cursor = ""

@@ -144,7 +144,7 @@ def _plan_batch(
     papers = {change.paper.id for change in changes}
     matches = newcomers.matches([change.paper for change in changes])
     # An import or older subscriptions may have noticed papers for them before.
-    noticed = tx.noticed(papers, newcomers.subscribers)
+    noticed = tx.notices(papers, newcomers.subscribers)
     has_alerts = rule == "new subscription"
     planned = tx.planned(alert_keys(matches, newcomers.subscribers, papers)) if has_alerts else {}
     result = plan(

@@ -3,6 +3,7 @@
 import ast
 import re
 from functools import cache
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,21 @@ def test_a_walk_is_short_and_its_steps_are_numbered(title: str, most: int) -> No
 def test_the_walks_of_the_page_are_those_that_are_counted() -> None:
     section = PAGE.partition("\n## Walks\n")[2].partition("\n## ")[0]
     assert re.findall(r"^### (.+)$", section, re.MULTILINE) == list(LONGEST)
+
+
+def test_the_table_of_what_the_state_keeps_names_every_interface_and_only_files_that_exist() -> None:
+    rows = re.findall(
+        r"^\| ([^|]+) \|([^|]*)\|([^|]*)\|([^|]*)\|$", PAGE.partition("\n## Walks\n")[0], re.MULTILINE
+    )
+    folders = [ROOT / "bot" / folder.strip(" `") for folder in rows.pop(0)[1:]]
+    named = [
+        [folder / file for file in re.findall("`([^`]+)`", cell)]
+        for row in rows
+        for folder, cell in zip(folders, row[1:], strict=True)
+    ]
+    assert [str(path) for paths in named for path in paths if not path.exists()] == []
+    interfaces = set(chain.from_iterable(named)) & set(folders[1].iterdir())
+    assert interfaces == set(folders[1].glob("*.py"))
 
 
 def test_every_file_stands_in_its_room_with_what_it_is() -> None:

@@ -33,6 +33,7 @@ class ChatTables:
             connection.execute(delete(chats).where(chats.c.id == chat))
 
     def bot_name(self) -> str | None:
+        """The bot's name, without `@`; None where none is stored."""
         with reading(self._engine) as connection:
             name: str | None = connection.execute(
                 select(meta.c.value).where(meta.c.key == _BOT_NAME)

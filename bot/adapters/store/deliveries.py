@@ -164,6 +164,7 @@ class Deliveries:
         return AlarmText(subject=row.subject, body=row.body)
 
     def unsent_alarms(self) -> tuple[tuple[DeliveryRecord, AlarmText], ...]:
+        """Alarms that may not have arrived: waiting, uncertain, or dead but not dropped; oldest first."""
         unsent = deliveries.c.state.in_(("pending", "held", "sending", "uncertain", "dead"))
         dropped = func.coalesce(deliveries.c.error, "") == DROPPED
         with reading(self._engine) as connection:
@@ -184,6 +185,7 @@ class Deliveries:
     def list_rows(
         self, *, states: Sequence[State], keys: Sequence[str], limit: int
     ) -> tuple[DeliveryRecord, ...]:
+        """Deliveries for the operator, oldest first; empty `states` or `keys` mean any."""
         query = ROWS.order_by(deliveries.c.seq).limit(limit)
         if states:
             query = query.where(deliveries.c.state.in_(states))
@@ -200,11 +202,13 @@ class Deliveries:
     def list_messages(
         self, selection: Selection, limit: int | None = None
     ) -> tuple[int, tuple[MessageRecord, ...]]:
+        """The number of selected messages, and the oldest `limit` of them (None: all), with all their rows."""
         with reading(self._engine) as connection:
             total, chosen = chosen_messages(connection, selection, limit, ROWS)
         return total, tuple(MessageRecord(rows=tuple(map(_record, rows))) for rows in chosen)
 
     def url_targets(self) -> tuple[str, ...]:
+        """The keys of targets whose addresses are URLs, which may contain secrets."""
         with reading(self._engine) as connection:
             query = select(targets.c.key).where(targets.c.address.like("%://%"))
             return tuple(connection.execute(query).scalars())
@@ -218,6 +222,10 @@ class Deliveries:
         return tuple(map(_record, sorted(rows, key=lambda row: row.seq)))
 
     def retry(self, keys: Sequence[str], now: datetime) -> int:
+        """Make dead and uncertain rows of these keys pending; gives their number.
+
+        Their targets are revived, unless the recipient suspended them.
+        """
         return self._change_by_operator(
             keys,
             states=("dead", "uncertain"),
@@ -226,11 +234,13 @@ class Deliveries:
         )
 
     def try_now(self, keys: Sequence[str], now: datetime) -> int:
+        """End the waits of pending rows of these keys, and of their targets, after failures; gives the number of rows."""
         return self._change_by_operator(
             keys, states=("pending",), values={"due_at": now, "attempts": 0}, revive=True
         )
 
     def drop(self, keys: Sequence[str], now: datetime) -> int:
+        """Give open, dead and uncertain rows of these keys up for good; gives their number."""
         return self._change_by_operator(
             keys,
             states=("pending", "held", "uncertain", "dead"),
@@ -238,7 +248,12 @@ class Deliveries:
             revive=False,
         )
 
-    def arrived(self, keys: Sequence[str], now: datetime) -> int:  # noqa: ARG002 - when it went out stays
+    def arrived(self, keys: Sequence[str]) -> int:
+        """Make uncertain rows of these keys `sent`, as the operator saw that they arrived; gives their number.
+
+        Quizzes and daily limits go on as after any success. The service's id of the message stays unknown, so that it is
+        neither edited nor replied to.
+        """
         state_type = deliveries.c.state.type
         state = case(
             (deliveries.c.seq == deliveries.c.message, literal("sent", state_type)),
@@ -377,6 +392,7 @@ class Deliveries:
         return reasons
 
     def counts(self, now: datetime) -> Counts:
+        """The counts of the state."""
         with reading(self._engine) as connection:
             states: dict[State, int] = dict.fromkeys(ALL_STATES, 0)
             channels: dict[ChannelKind, dict[State, int]] = {}

@@ -187,11 +187,11 @@ class Digests:
         with reading(self._engine) as connection:
             return changes_of(connection, run.number)
 
-    def noticed(
+    def notices(
         self, ids: Iterable[PaperId], subscribers_: Iterable[str] | None = None
     ) -> dict[str, dict[PaperId, tuple[str, ...]]]:
         with reading(self._engine) as connection:
-            return SqlIngestTransaction(connection).noticed(ids, subscribers_)
+            return SqlIngestTransaction(connection).notices(ids, subscribers_)
 
     def newest_day(self) -> dt.date | None:
         with reading(self._engine) as connection:
@@ -401,7 +401,7 @@ class SqlIngestTransaction:
             states.update({named[seq]: state for seq, state in rows})
         return states
 
-    def noticed(
+    def notices(
         self, ids: Iterable[PaperId], subscribers_: Iterable[str] | None = None
     ) -> dict[str, dict[PaperId, tuple[str, ...]]]:
         return on_papers(self._connection, self._planning.numbers, ids, subscribers_)

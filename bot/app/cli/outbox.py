@@ -281,7 +281,7 @@ def _apply(store: "Store", action: str, rows: "Sequence[DeliveryRecord]", now: d
     if action == "drop":
         return deliveries.drop(keys, now)
     if action == "arrived":
-        return deliveries.arrived(keys, now)
+        return deliveries.arrived(keys)
     waiting = [row.key for row in rows if row.state == "pending"]
     return deliveries.retry(keys, now) + deliveries.try_now(waiting, now)
 

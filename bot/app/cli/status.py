@@ -25,13 +25,14 @@ from bot.app.cli.terminal import counted, span_text
 from bot.domain.text import printable
 
 if TYPE_CHECKING:
+    from bot.adapters.store.deliveries import Deliveries
     from bot.app.config.settings import Settings
     from bot.domain.delivery import State
     from bot.domain.files import Skipped
     from bot.domain.incidents import Incident
     from bot.domain.message import AlarmText
     from bot.domain.subscriptions import Subscriber
-    from bot.pipeline.ports.outbox import Counts, DeliveryRecord, DeliveryStore
+    from bot.pipeline.ports.outbox import Counts, DeliveryRecord
     from bot.pipeline.ports.papers import PlanningRun
 
 _ROWS_SEARCHED, _LINES_SHOWN = 5_000, 10
@@ -171,7 +172,7 @@ def status_json(counts: "Counts", subscribers: "tuple[Subscriber, ...]") -> dict
     }
 
 
-def failing_targets(deliveries: "DeliveryStore") -> "dict[str, DeliveryRecord]":
+def failing_targets(deliveries: "Deliveries") -> "dict[str, DeliveryRecord]":
     """The oldest delivery that failed and will be tried again, by target."""
     failing: dict[str, DeliveryRecord] = {}
     for row in deliveries.list_rows(states=("pending",), keys=(), limit=_ROWS_SEARCHED):

@@ -21,10 +21,6 @@ class ChatStore(Protocol):
         """Delete the facts about the chat with that id, also those stored by its name, so that the service is asked again."""
         ...
 
-    def bot_name(self) -> str | None:
-        """The bot's name, without `@`; None where none is stored."""
-        ...
-
     def keep_bot_name(self, name: str) -> None:
         """Store the bot's name, replacing an earlier one."""
         ...

@@ -306,51 +306,8 @@ class DeliveryStore(Protocol):
         """The text of the alarm with this key."""
         ...
 
-    def unsent_alarms(self) -> tuple[tuple[DeliveryRecord, AlarmText], ...]:
-        """Alarms that may not have arrived: waiting, uncertain, or dead but not dropped; oldest first."""
-        ...
-
-    def list_rows(
-        self, *, states: Sequence[State], keys: Sequence[str], limit: int
-    ) -> tuple[DeliveryRecord, ...]:
-        """Deliveries for the operator, oldest first; empty `states` or `keys` mean any."""
-        ...
-
-    def list_messages(
-        self, selection: Selection, limit: int | None = None
-    ) -> tuple[int, tuple[MessageRecord, ...]]:
-        """The number of selected messages, and the oldest `limit` of them (None: all), with all their rows."""
-        ...
-
-    def url_targets(self) -> tuple[str, ...]:
-        """The keys of targets whose addresses are URLs, which may contain secrets."""
-        ...
-
     def deliveries_on(self, subscriber: str, papers: Iterable[PaperId]) -> tuple[DeliveryRecord, ...]:
         """All deliveries planned for the subscriber on these papers, in the order of planning."""
-        ...
-
-    def retry(self, keys: Sequence[str], now: datetime) -> int:
-        """Make dead and uncertain rows of these keys pending; gives their number.
-
-        Their targets are revived, unless the recipient suspended them.
-        """
-        ...
-
-    def try_now(self, keys: Sequence[str], now: datetime) -> int:
-        """End the waits of pending rows of these keys, and of their targets, after failures; gives the number of rows."""
-        ...
-
-    def drop(self, keys: Sequence[str], now: datetime) -> int:
-        """Give open, dead and uncertain rows of these keys up for good; gives their number."""
-        ...
-
-    def arrived(self, keys: Sequence[str], now: datetime) -> int:
-        """Make uncertain rows of these keys `sent`, as the operator saw that they arrived; gives their number.
-
-        Quizzes and daily limits go on as after any success. The service's id of the message stays unknown, so that it is
-        neither edited nor replied to.
-        """
         ...
 
     def suspend(self, target: str, reason: str, now: datetime) -> bool:
@@ -381,17 +338,17 @@ class DeliveryStore(Protocol):
         """Those of the targets that are suspended, with the reasons."""
         ...
 
-    def counts(self, now: datetime) -> Counts:
-        """The counts of the state."""
-        ...
 
-
-class IncidentChange(Protocol):
-    """Transaction over the open incidents; nobody else changes incidents meanwhile."""
+class IncidentView(Protocol):
+    """Look-up of incidents, inside or outside a transaction."""
 
     def open_incidents(self) -> tuple[Incident, ...]:
         """All open incidents, in the order in which they were stored."""
         ...
+
+
+class IncidentChange(IncidentView, Protocol):
+    """Transaction over the open incidents; nobody else changes incidents meanwhile."""
 
     def keep_incidents(self, incidents: Sequence[Incident]) -> None:
         """Replace all open incidents by these."""
@@ -402,12 +359,8 @@ class IncidentChange(Protocol):
         ...
 
 
-class IncidentStore(Protocol):
+class IncidentStore(IncidentView, Protocol):
     """Store of open incidents and stopped channels."""
-
-    def open_incidents(self) -> tuple[Incident, ...]:
-        """All open incidents, in the order in which they were stored."""
-        ...
 
     def change(self) -> AbstractContextManager[IncidentChange]:
         """A transaction; committed when the block ends, rolled back when it raises."""

@@ -32,7 +32,23 @@ class NoticedPaper:
     subscriptions: tuple[str, ...]
 
 
-class PaperStore(Protocol):
+class Versioned(Protocol):
+    """Version of the papers and notices that a reader sees, inside or outside a transaction."""
+
+    def version(self) -> str:
+        """A text that changes whenever papers or notices do, and so whenever a look-up of them may give something else."""
+        ...
+
+
+class AllPapers(Protocol):
+    """Look-up of all papers, inside or outside a transaction."""
+
+    def every_paper(self) -> Iterator[Paper]:
+        """All papers, newest first, read a few at a time."""
+        ...
+
+
+class PaperStore(Versioned, AllPapers, Protocol):
     """Store of papers, and of a subscriber's notices on them."""
 
     def newest(self, limit: int, start: int = 0) -> tuple[StoredPaper, ...]:
@@ -58,10 +74,6 @@ class PaperStore(Protocol):
         """(id, day, when first seen) of each paper, in the order in which they were first read."""
         ...
 
-    def every_paper(self) -> Iterator[Paper]:
-        """All papers, newest first, read a few at a time."""
-        ...
-
     def stored(self, ids: Iterable[PaperId]) -> dict[PaperId, StoredPaper]:
         """Those of the papers that are stored."""
         ...
@@ -80,10 +92,6 @@ class PaperStore(Protocol):
 
     def rarity(self, subscriber: str) -> Rarity:
         """The rarity of the subscriber's subscriptions, by all notices so far."""
-        ...
-
-    def version(self) -> str:
-        """A text that changes whenever a result of the other methods may."""
         ...
 
 
@@ -162,12 +170,8 @@ class PlanningRun:
         return self.rule != "import"
 
 
-class StateView(Protocol):
+class StateView(Versioned, Protocol):
     """Look-ups that ingest needs, inside or outside a transaction."""
-
-    def version(self) -> str:
-        """A text that changes with papers and notices."""
-        ...
 
     def digests_known(self, hashes: Iterable[str]) -> frozenset[str]:
         """The hashes of contents that were taken in before."""
@@ -197,19 +201,15 @@ class StateView(Protocol):
         """Whether one of these papers is in a run that is not finished."""
         ...
 
-    def noticed(
+    def notices(
         self, papers: Iterable[PaperId], subscribers: Iterable[str] | None = None
     ) -> dict[str, dict[PaperId, tuple[str, ...]]]:
-        """The notices on these papers, of all subscribers or of these."""
+        """The notices on these papers, of all subscribers or of these, as the names of the subscriptions by subscriber and paper."""
         ...
 
 
-class IngestTransaction(StateView, Protocol):
+class IngestTransaction(StateView, AllPapers, Protocol):
     """Transaction of one ingest, which alone may write."""
-
-    def every_paper(self) -> Iterator[Paper]:
-        """All papers, newest first, read a few at a time."""
-        ...
 
     def save_digests(self, read: Sequence[ReadDigest], now: datetime) -> None:
         """Store the digests, the ids of the papers that they name, their problems and their files."""

@@ -243,14 +243,14 @@ def test_what_arrived_all_the_same_counts_as_sent(hand: Hand, store: Store):
     hand.settle(claim, "uncertain", error="no answer")
     hand.alerts(3)
     keys = [row.key for row in hand.rows()]
-    assert store.deliveries.arrived(keys, NOW) == 2
+    assert store.deliveries.arrived(keys) == 2
     assert hand.states() == {"alert 1": "sent", "alert 2": "merged", "alert 3": "pending"}
     assert {row.error for row in hand.rows()} == {None}
     assert store.deliveries.alerted_since("telegram:1001", NOW) == 2
     alert = store.deliveries.alert_on("telegram:1001", claim.rows[0].paper)
     assert alert is not None
     assert (alert.state, alert.receipt) == ("sent", None)
-    assert store.deliveries.arrived(keys, NOW) == 0
+    assert store.deliveries.arrived(keys) == 0
 
 
 def test_days_on_which_a_target_was_not_reached_are_counted_until_it_is_revived(hand: Hand, store: Store):

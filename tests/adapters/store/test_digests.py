@@ -56,7 +56,7 @@ def test_nothing_is_stored_for_nothing(store: Store):
         tx.onboarded([])
         assert tx.plan([], 1) == 0
         assert tx.planned([]) == {}
-        assert tx.noticed([]) == {}
+        assert tx.notices([]) == {}
         assert tx.digests_known([]) == frozenset()
 
 

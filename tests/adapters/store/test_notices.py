@@ -33,7 +33,7 @@ Told = dict[PaperId, tuple[str, ...]]
 
 def notice(store: Store, noticed: dict[str, Told], now: datetime = NOW) -> None:
     with store.digests.transaction() as tx:
-        known = tx.noticed(IDS, noticed)
+        known = tx.notices(IDS, noticed)
         new: dict[str, Told] = defaultdict(dict)
         extended: dict[str, Told] = defaultdict(dict)
         for name, papers in noticed.items():
@@ -79,8 +79,8 @@ def test_whatever_is_noticed_when_is_found_as_a_dictionary_has_it(times: list[di
             for name, theirs in noticed.items():
                 known[name].update(theirs)
         with store.digests.transaction() as tx:
-            found = tx.noticed(IDS)
-            some = tx.noticed(IDS[:2])
+            found = tx.notices(IDS)
+            some = tx.notices(IDS[:2])
         assert found == {name: theirs for name, theirs in known.items() if theirs}
         assert some == {
             name: kept

@@ -101,7 +101,7 @@ def test_a_notice_takes_the_newest_list_of_subscriptions(hand: Hand, store: Stor
     notice(store, 1, names=("a", "b"))
     assert store.papers.notices_on("alice", [a_paper(1).id, a_paper(2).id]) == {a_paper(1).id: ("a", "b")}
     with store.digests.transaction() as tx:
-        assert tx.noticed([a_paper(1).id]) == {"alice": {a_paper(1).id: ("a", "b")}}
+        assert tx.notices([a_paper(1).id]) == {"alice": {a_paper(1).id: ("a", "b")}}
 
 
 def test_the_edition_changes_whenever_papers_or_notices_do(hand: Hand, store: Store):
@@ -124,7 +124,7 @@ def test_of_many_notices_each_has_the_names_it_was_given_last(hand: Hand, store:
     notice(store, *numbers)
     notice(store, *numbers[50:], names=("a", 'its "b"', "中文"))
     with store.digests.transaction() as tx:
-        found = tx.noticed(a_paper(one).id for one in numbers)
+        found = tx.notices(a_paper(one).id for one in numbers)
     assert [found["alice"][a_paper(one).id] for one in (1, 50)] == [("a",), ("a",)]
     assert {found["alice"][a_paper(one).id] for one in numbers[50:]} == {("a", 'its "b"', "中文")}
 

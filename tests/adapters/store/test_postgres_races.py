@@ -86,7 +86,7 @@ def test_a_late_success_that_comes_while_the_operator_says_it_arrived_counts_onc
         database,
         there,
         "telegram:1001",
-        lambda: here.deliveries.arrived(keys, ENDED),
+        lambda: here.deliveries.arrived(keys),
         lambda: None,
     )
     hand.settle(late, now=ENDED)
