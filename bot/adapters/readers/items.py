@@ -25,6 +25,7 @@ from bot.adapters.readers.titles import (
     is_chrome,
     is_field,
     is_reference,
+    is_said,
     leaf_titles,
     looks_like_names,
     own_titles,
@@ -44,6 +45,8 @@ _CLASS_ROLES = (
     (re.compile(r"(?:^|[\s_-])(?:categor(?:y|ies)|subjects?|tags?)(?:\s|$)", re.IGNORECASE), "categories"),
 )
 _ET_AL = re.compile(r"(?:^|[,|]\s*|\*\*\s*)([^,|*\[\]:]{3,60})\s+et\.?\s?al\b")
+_REMARK = re.compile(r"[(\[（][^()\[\]（）]{1,40}[)\]）]")
+"""Words in brackets behind a title: `(CVPR 2031 Oral)`."""
 _PARTS = re.compile(r"\s+[|·•│]\s+|\s*｜\s*|\u00a0+\||\t+")
 MAX_LABEL = 60
 MAX_DAY = 40
@@ -169,7 +172,9 @@ class Items:
     def _is_led(self, blocks: list[Block]) -> bool:
         """True where a bold title stands right before the first block that names papers."""
         index = next((index for index, block in enumerate(blocks) if block.papers), 0)
-        return self.bold_leads and index > 0 and leads(blocks[index - 1], blocks[index])
+        if not self.bold_leads or index == 0:
+            return False
+        return leads(blocks[index - 1], blocks[index]) or _leads_itself(blocks[index])
 
     def _row(self, row: Block) -> None:
         for paper in row.papers:
@@ -265,13 +270,20 @@ def leads(block: Block, following: Block) -> bool:
         and following.tag in {"p", "ul", "ol"}
         and len(following.papers) == 1
         and begins_bold(block)
-        and all(run.bold or not run.text.strip() for run in block.runs)
+        and all(run.bold or not is_said(run) or _REMARK.fullmatch(run.text.strip()) for run in block.runs)
+    )
+
+
+def _leads_itself(block: Block) -> bool:
+    """True for a paragraph about one paper that begins with its bold title in a line of its own."""
+    return (
+        block.tag == "p" and bool(block.runs) and len(block.papers) == 1 and words_of_lead(block) > MIN_TITLE
     )
 
 
 def _bold_leads(block: Block) -> bool:
     """True where bold paragraphs lead papers side by side somewhere in the block."""
-    led = sum(leads(*pair) for pair in pairwise(block.children))
+    led = sum(leads(*pair) or _leads_itself(pair[1]) for pair in pairwise(block.children))
     return led >= MIN_LED or any(map(_bold_leads, block.children))
 
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from functools import lru_cache
+from itertools import zip_longest
 
 from bot.adapters.readers.document import any_date
 from bot.adapters.readers.outline import REPEATED, Block, TextRun, is_label, labels
@@ -16,6 +17,8 @@ _NUMBERING = re.compile(
     re.IGNORECASE,
 )
 _MAY_BE_NUMBERED = re.compile(r"[\s\d\[(#第]|no\b|paper|论文", re.IGNORECASE)
+_VENUE_BEHIND = re.compile(r"\s*\([A-Z][A-Za-z]{0,8}[A-Z]{2}[A-Za-z]{0,8} (?:19|20)\d\d\)$")
+"""A conference and its year behind a title: `(ICLR 2031)`."""
 _LEAD = re.compile(r"^[^\w\"“'‘«「『(\[<$\\{@¿¡/~]+")
 _SCORE = re.compile(
     r"\s*[-–—|·•:：]?\s*[(（\[【]?\s*(?:⭐|★|🌟|🔥|👍|▲|score|rating|评分|得分|upvotes?|votes?)?\s*[:：]?\s*\d{1,3}(?:\.\d+)?\s*(?:/\s*\d{1,3}|分|★|⭐|👍|票|votes?|upvotes?|points?)\s*[)）\]】]?\s*$"
@@ -64,6 +67,7 @@ _CITATION = re.compile(
     r"^[^\"“”]{3,300}[.,]\s*[\"“]([^\"“”]{12,300}?)[.,]?[\"”][.,]?\s[^\"“”]{0,200}\b(?:19|20)\d\d\b"
 )
 """A reference as bibliographies set it: `Poe, Ann. "Tame Tigers." Journal of Tigers (2031)`."""
+_REST = re.compile(r"[:：]\s+([^\s|:][^\n|]{12,200}?)(?=\s*(?:[|\n]|$))")
 _QUOTED = re.compile(r"[\"“]([^\"“”]{12,300})[\"”]")
 MAX_RUNS = 1_000
 """Of one paragraph in which titles are looked for."""
@@ -77,6 +81,7 @@ LINK = 2
 """The rank of the text of the paper's own link."""
 ITALICS = 6
 """The rank of italics, and of references behind a title."""
+_SIGN_NAME = re.compile(r":[a-z][a-z0-9_+-]+:")
 MIN_TITLE = 4
 """Words that make a title for certain."""
 _REFERENCE = re.compile(r"\((?:19|20)\d\d\)\W*$|\b(?:19|20)\d\d[.,]\s?\w*\d")
@@ -97,7 +102,7 @@ def tidy_title(text: str) -> str:
         if _MAY_BE_NUMBERED.match(text):
             text = _NUMBERING.sub("", text, count=1)
         if not text[-1:].isalpha():
-            text = text[:-_END] + _SCORE.sub("", _TAIL.sub("", text[-_END:]))
+            text = text[:-_END] + _VENUE_BEHIND.sub("", _SCORE.sub("", _TAIL.sub("", text[-_END:])))
         if not text.isascii():
             text = _SIGN_BEHIND.sub("", text)
         text = _without_labels_behind(text)
@@ -173,16 +178,26 @@ def _has_bold_words_within(block: Block) -> bool:
 def leaf_titles(leaf: Block, paper: PaperId, *, links_only: bool = False) -> Iterator[tuple[int, str]]:
     """Titles in one stretch of text: of a title's class 1, of the paper's link 2, of bold words 5, of italics 6."""
     enough = words_of_lead(leaf)
-    for run in _joined(leaf.runs[:MAX_RUNS]):
+    runs = list(_joined(leaf.runs[:MAX_RUNS]))
+    for run, following in zip_longest(runs, runs[1:]):
         rank = _link_rank(run, leaf, paper) if run.href else 0 if links_only else _rank(run)
         if rank == LINK and is_reference(run.text, enough):
             rank = ITALICS
         if rank and not (links_only and rank != LINK):
-            yield rank, tidy_title(run.text)
+            yield rank, tidy_title(run.text + (_rest_of_title(run, following) if rank == LINK else ""))
     if not links_only and _is_title_class(leaf.name):
         text = tidy_title(without_labels(leaf))
         if _is_title(text, named=True):
             yield 1, text
+
+
+def _rest_of_title(run: TextRun, following: TextRun | None) -> str:
+    """The rest of a title of which only the first words are linked: `[TigerNet](…): Taming Tigers by Patience`; empty elsewhere."""
+    if following is None or following.href or len(run.text.split()) >= MIN_TITLE:
+        return ""
+    rest = _REST.match(following.text)
+    words = [word for word in rest[1].split() if len(word) > MIN_TITLE] if rest else []
+    return rest[0] if rest and len(words) > 1 and all(not word[0].islower() for word in words) else ""
 
 
 def _link_rank(run: TextRun, leaf: Block, paper: PaperId) -> int:
@@ -296,11 +311,12 @@ def words_of_lead(leaf: Block) -> int:
 
     Behind a title in a line of its own shorter ones say where the paper appeared.
     """
-    runs = [run for run in leaf.runs[:MAX_RUNS] if run.text.strip() or run.text == "\n"]
-    if not runs or not runs[0].bold or runs[0].href:
+    runs = iter(leaf.runs)
+    first = next((run for run in runs if is_said(run)), None)
+    if first is None or not first.bold or first.href:
         return 0
-    words = len(tidy_title(runs[0].text).split())
-    alone = len(runs) > 1 and runs[1].text.lstrip(" ").startswith("\n")
+    words = len(tidy_title(first.text).split())
+    alone = next((run.text.lstrip(" ").startswith("\n") for run in runs if run.text != " "), False)
     return 0 if words < MIN_TITLE else words if alone else MIN_TITLE
 
 
@@ -309,9 +325,14 @@ def is_reference(text: str, enough: int) -> bool:
     return len(text.split()) < enough or bool(enough and _REFERENCE.search(text))
 
 
+def is_said(run: TextRun) -> bool:
+    """True for a run with words in it, which names of signs such as `:heavy_check_mark:` are not."""
+    return any(map(str.isalnum, _SIGN_NAME.sub("", run.text) if ":" in run.text else run.text))
+
+
 def begins_bold(block: Block) -> bool:
     """True for a paragraph whose first words are bold and like a title."""
-    first = next((run for run in block.runs if run.text.strip()), None)
+    first = next((run for run in block.runs if is_said(run)), None)
     return bool(first and first.bold and _is_title(tidy_title(first.text)))
 
 
