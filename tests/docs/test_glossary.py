@@ -6,10 +6,12 @@ from collections import defaultdict
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from bot.adapters.store.schema import metadata
+from bot.domain.delivery import Kind
 
 ROOT = Path(__file__).parents[2]
 GLOSSARY = (ROOT / "docs/glossary.md").read_text(encoding="utf-8")
@@ -97,6 +99,11 @@ def test_every_term_has_one_definition() -> None:
     ]
     assert len(terms) > 60
     assert len(set(terms)) == len(terms)
+
+
+def test_the_kinds_of_deliveries_are_those_of_the_program() -> None:
+    (kinds,) = re.findall(r"^\| delivery \| .* Kinds: ([^.]+)\. \|$", GLOSSARY, re.MULTILINE)
+    assert sorted(kinds.split(", ")) == sorted(get_args(Kind))
 
 
 def test_the_list_of_replaced_words_is_read() -> None:

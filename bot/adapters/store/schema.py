@@ -264,7 +264,7 @@ source_history = Table(
     Column("young", SmallInteger, nullable=False),
     Column("announced", Text, nullable=False),
 )
-"""What each source has brought, as `domain.backlog.SourceHistory` says; `told` is a JSON list of days."""
+"""The history of each source (`domain.backlog.SourceHistory`); `announced` is a JSON list of days."""
 
 backlog_shares = Table(
     "backlog_shares",
@@ -404,7 +404,7 @@ messages = Table(
 )
 """Messages of one or more deliveries. A message has the number of the row that it began with; `settled_at` is when it went out,
 or may have, `remote_id` the service's name for it, and `papers` counts those it alerted to, of which the
-first `shown` stand in it (empty: all) and the others behind a button.
+first `papers_shown` stand in it (empty: all) and the others behind a button.
 """
 _partial_index(
     "ix_messages_went_out",
