@@ -26,7 +26,7 @@ from tests.rigs.day import (
 )
 from tests.rigs.world import World
 
-STEP = 12
+STEP = 3
 """Pages from one disk to the next."""
 WRITES = ("digests.transaction", "outbox.claim", "outbox.begin", "outbox.settle")
 
