@@ -23,8 +23,20 @@ _STEP = re.compile(
 )
 
 
+_ASIDE = re.compile(r"^- `(?P<file>[^:`]+)(?:: (?P<names>[^`]+))?` – (?P<adds>.+)", re.MULTILINE)
+
+
+def walk_text(title: str) -> str:
+    return PAGE.partition(f"### {title}\n")[2].partition("\n##")[0]
+
+
 def steps(title: str) -> list[re.Match[str]]:
-    return list(_STEP.finditer(PAGE.partition(f"### {title}\n")[2].partition("\n##")[0]))
+    return list(_STEP.finditer(walk_text(title)))
+
+
+def asides(title: str) -> list[re.Match[str]]:
+    """The files that are "also on the way"."""
+    return list(_ASIDE.finditer(walk_text(title).partition("\nAlso on the way:\n")[2]))
 
 
 @cache
@@ -49,7 +61,7 @@ def names_in(file: str) -> frozenset[str]:
 def test_a_walk_leads_through_files_and_functions_that_exist(title: str) -> None:
     missing = [
         f"{step['file']}: {name}"
-        for step in steps(title)
+        for step in (*steps(title), *asides(title))
         for name in (step["names"] or "").split(", ")
         if not (ROOT / step["file"]).is_file() or (name and name not in names_in(step["file"]))
     ]
@@ -61,6 +73,14 @@ def test_a_walk_is_short_and_its_steps_are_numbered(title: str, most: int) -> No
     walk = steps(title)
     assert 5 <= len({step["file"] for step in walk}) <= most
     assert [int(step["number"]) for step in walk] == list(range(1, len(walk) + 1))
+
+
+@pytest.mark.parametrize("title", LONGEST)
+def test_files_beside_a_walk_are_listed_whole_and_are_no_steps_of_it(title: str) -> None:
+    beside = [aside["file"] for aside in asides(title)]
+    assert len(beside) == len(re.findall("^- ", walk_text(title), re.MULTILINE))
+    assert len(set(beside)) == len(beside)
+    assert set(beside).isdisjoint(step["file"] for step in steps(title))
 
 
 def test_the_walks_of_the_page_are_those_that_are_counted() -> None:
