@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from bot.domain.card import card_of, text_of, web_link
-from bot.domain.channels import Capabilities, ChannelKind
+from bot.domain.channels import Capabilities, ChannelKind, ChannelWords
 from bot.domain.errors import DeliveryError, OutcomeUnknown, Refused, TargetGone, TryLater
 from bot.domain.message import Begin, OutgoingMessage, Receipt, unrecorded
 from bot.domain.text import one_line
@@ -52,7 +52,13 @@ class ApprisePublisher:
 
     kind: ChannelKind = "apprise"
     capabilities: Capabilities = Capabilities(
-        noun="Apprise messages", at_once=4, parse_address=_parse_address
+        noun="Apprise messages",
+        at_once=4,
+        parse_address=_parse_address,
+        words={
+            "en": ChannelWords(name="Apprise", target="this Apprise address"),
+            "zh": ChannelWords(name="Apprise", target="此 Apprise 地址"),
+        },
     )
 
     async def send(self, message: OutgoingMessage, begin: Begin = unrecorded) -> Receipt:

@@ -326,6 +326,7 @@ async def start_web(container: Container, on_update: Callable[[], object] = lamb
             feeds=container.feeds,
             finder=container.finder,
             preferences=container.preferences,
+            capabilities={kind: publisher.capabilities for kind, publisher in container.publishers.items()},
             sign_ups=container.sign_ups,
             # Without a token a stored name would link to a bot that nobody runs.
             bot_name=container.store.chats.bot_name if settings.sends_telegram else lambda: None,

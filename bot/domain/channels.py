@@ -51,6 +51,22 @@ class Limits:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ChannelWords:
+    """Words for a channel on pages, in one language."""
+
+    name: str
+    target: str
+    """Stands for one target, whose address would tell others too much."""
+
+
+AddressValue = str | int | bool | Mapping[str, str | int]
+
+
+def _no_owner(_: str) -> bool:
+    return False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Capabilities:
     """Capabilities of a channel, stated by its publisher's class."""
 
@@ -71,12 +87,24 @@ class Capabilities:
     is_document: bool = False
     """A target is one document, rewritten as a whole: it takes all that is due, at any hour, and no alarms."""
     noun: str = "messages"
-    """The word for its messages in alarms."""
+    """The word for its messages in alarms, in the plural."""
+    words: Mapping[str, ChannelWords] = field(default_factory=dict)
+    """Words by language, at least in `en`; without any it is called by its kind."""
     limits: Limits = field(default_factory=Limits)
     at_once: int | None = None
     """Most messages in flight at a time; None: the dispatcher's maximum."""
     parse_address: Callable[[str], str] = str
     """Turns an address as people write it into the stored form; raises ValueError with the reason."""
+    address_value: Callable[[str], AddressValue] = str
+    """The value in `subscriptions.yaml` that gives the address."""
+    mask: Callable[[str], str] | None = None
+    """Shortens an address so that its owner recognises it and it tells others little; None: words stand for it."""
+    owns_saved_papers: Callable[[str], bool] = _no_owner
+    """True for an address at which one person saves papers by a button: they belong to the target."""
+
+    def words_in(self, language: str) -> ChannelWords | None:
+        """The words in that language, else in English."""
+        return self.words.get(language) or self.words.get("en")
 
 
 CapabilitiesOf = Mapping[ChannelKind, Capabilities]

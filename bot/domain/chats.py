@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from bot.domain.channels import ChannelKind, Target
+from bot.domain.channels import AddressValue, ChannelKind, Target
 from bot.domain.text import one_line
 
 CHAT: ChannelKind = "telegram"
@@ -56,6 +56,12 @@ class ChatAddress:
     def __str__(self) -> str:
         topic = self.topic_name if self.topic is None else self.topic
         return f"{self.id}" if topic is None else f"{self.id}/{topic}"
+
+    @property
+    def value(self) -> AddressValue:
+        """The value in `subscriptions.yaml` that gives this address."""
+        topic = self.topic_name if self.topic is None else self.topic
+        return self.id if topic is None else {"chat": self.id, "topic": topic}
 
     @property
     def has_topic(self) -> bool:

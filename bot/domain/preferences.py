@@ -295,15 +295,12 @@ def _channel_names(subscriber: Subscriber) -> dict[str, str | None]:
 
 
 def _channel_lines(channel: Channel, name: str | None) -> Iterator[str]:
-    if channel.capabilities.is_document:
-        yield f"      - {channel.kind}: true"
-    elif channel.kind == "telegram":
-        chat, _, topic = channel.address.partition("/")
-        number = chat if chat.lstrip("-").isdecimal() else _quoted(chat)
-        thread = topic if topic.isdecimal() else _quoted(topic)
-        yield f"      - telegram: {f'{{chat: {number}, topic: {thread}}}' if topic else number}"
+    value = channel.capabilities.address_value(channel.address)
+    if isinstance(value, Mapping):
+        parts = ", ".join(f"{key}: {_quoted(part)}" for key, part in value.items())
+        yield f"      - {channel.kind}: {{{parts}}}"
     else:
-        yield f"      - {channel.kind}: {_quoted(channel.address)}"
+        yield f"      - {channel.kind}: {_quoted(value)}"
     if name:
         yield f"        name: {_quoted(name)}"
     if (deliver := schedule_text(channel.deliver)) != "immediately":
@@ -331,9 +328,19 @@ def _keyword_lines(subscription: Subscription, names: Mapping[str, str | None]) 
         yield f"        only: [{', '.join(map(_quoted, only))}]"
 
 
-def _quoted(text: str) -> str:
-    """The text as a JSON string, which is one in YAML too."""
-    return json.dumps(text, ensure_ascii=False)
+def _quoted(value: str | int) -> str:
+    """The text, number or truth as JSON, which is YAML too."""
+    return json.dumps(value, ensure_ascii=False)
+
+
+def saved_paper_owners(subscriber: Subscriber) -> tuple[str, ...]:
+    """Owners of the papers that the subscriber saved: the targets where that is done by a button, then the subscriber."""
+    own_targets = (
+        channel.target
+        for channel in subscriber.channels
+        if channel.capabilities.owns_saved_papers(channel.address)
+    )
+    return (*own_targets, subscriber.id)
 
 
 # --- deep links: t.me/BOT?start=PAYLOAD

@@ -10,7 +10,7 @@ from zoneinfo import available_timezones
 
 from bot.domain.analysis.exclusion import Exclusion, exclusions
 from bot.domain.channels import FEED
-from bot.domain.chats import CHAT, chat_of, is_private
+from bot.domain.chats import chat_of
 from bot.domain.errors import UsageError
 from bot.domain.papers import Paper, PaperId
 from bot.domain.preferences import (
@@ -27,6 +27,7 @@ from bot.domain.preferences import (
     like_text,
     names_in_both,
     same_name,
+    saved_paper_owners,
     subscriptions_yaml,
 )
 from bot.domain.query import Query, document_of, parse
@@ -165,10 +166,7 @@ class Preferences:
     def owner(self, name: str) -> str:
         """The owner of a subscriber's saved papers: the target of their private chat, else their id."""
         subscriber = self._registry.subscriber(name)
-        for channel in subscriber.channels if subscriber else ():
-            if channel.kind == CHAT and is_private(channel.address):
-                return channel.target
-        return name
+        return saved_paper_owners(subscriber)[0] if subscriber else name
 
     def choices(self, name: str) -> Choices:
         """Everything that the subscriber set."""

@@ -126,6 +126,7 @@ def test_a_channel_that_was_added_receives_a_message(tree: Tree) -> None:
         if finding["subject"] == "text_file"
     )
     assert finding["what"] == "sends to 1 address; none was tried"
+    assert f'text_file: "{papers}"' in tree.paperboy("export", "subscriptions")
     rooms = tomllib.loads((tree.root / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"][1]
     assert "bot.adapters.text_file" in rooms["modules"]
 

@@ -56,6 +56,12 @@ def test_an_address_is_a_chat_and_a_topic_of_it(text: str, address: ChatAddress,
     assert address.has_topic is ("/" in written)
 
 
+def test_an_address_is_written_into_the_configuration_as_people_write_it() -> None:
+    assert ChatAddress(id=5).value == 5
+    assert ChatAddress(id="@papers", topic=7).value == {"chat": "@papers", "topic": 7}
+    assert ChatAddress(id=-5, topic_name="rag").value == {"chat": -5, "topic": "rag"}
+
+
 def test_the_chat_of_one_person_has_their_id() -> None:
     assert ChatAddress.parse("123").is_private
     assert not ChatAddress.parse("-123").is_private

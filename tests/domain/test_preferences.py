@@ -17,6 +17,7 @@ from bot.domain.preferences import (
     chosen_subscriber,
     names_in_both,
     query_of_payload,
+    saved_paper_owners,
     start_link,
     start_payload,
     subscriptions_yaml,
@@ -215,6 +216,12 @@ def test_the_yaml_of_everybody_reads_as_the_same_subscribers(tmp_path: Path) -> 
     routed = next(each for each in again.subscriptions if each.name == "rag")
     assert [channel.target for channel in again.channels if channel.takes(routed)] == ["telegram:-5/7"]
     assert read[1].subscriptions[0].near == 0.3
+
+
+def test_saved_papers_belong_to_the_private_chat_and_then_to_the_subscriber() -> None:
+    group, mail = a_channel(address="-5"), a_channel("email")
+    assert saved_paper_owners(a_subscriber("ann", group, mail)) == ("ann",)
+    assert saved_paper_owners(a_subscriber("ann", group, a_channel(address="7"))) == ("telegram:7", "ann")
 
 
 def test_nobody_is_an_empty_list_in_yaml(tmp_path: Path) -> None:

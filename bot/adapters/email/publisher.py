@@ -12,7 +12,7 @@ from bot.adapters.email.content import EmailContent, EmailSettings, email_conten
 from bot.adapters.email.html import html_body
 from bot.adapters.email.mime import alternatives, header, mailbox_header
 from bot.adapters.email.text import text_body
-from bot.domain.channels import Capabilities, ChannelKind
+from bot.domain.channels import Capabilities, ChannelKind, ChannelWords
 from bot.domain.errors import Refused
 from bot.domain.mailbox import Mailbox
 from bot.domain.message import AlarmText, Begin, OutgoingMessage, Receipt, unrecorded
@@ -47,12 +47,26 @@ class Transport(Protocol):
         ...
 
 
+def _masked(address: str) -> str:
+    """The first character and the domain: `a…@example.org`."""
+    local, _, domain = one_line(address, 254).rpartition("@")
+    return f"{local[:1]}…@{domain}"
+
+
 class EmailPublisher:
     """Sends alerts, alarms and corrections as mails; refuses polls and edits, for which mail has no equivalent."""
 
     kind: ChannelKind = "email"
     capabilities: Capabilities = Capabilities(
-        carries_quiz=True, corrects=True, unsubscribes=True, noun="mails"
+        carries_quiz=True,
+        corrects=True,
+        unsubscribes=True,
+        noun="mails",
+        words={
+            "en": ChannelWords(name="Email", target="this mail address"),
+            "zh": ChannelWords(name="邮件", target="此邮件地址"),
+        },
+        mask=_masked,
     )
 
     def __init__(self, settings: EmailSettings, transport: Transport) -> None:

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from bot.adapters import atomic_file
 from bot.adapters.feeds.atom import render_atom
-from bot.domain.channels import FEED, Capabilities, ChannelKind
+from bot.domain.channels import FEED, Capabilities, ChannelKind, ChannelWords
 from bot.domain.errors import ChannelDown, DeliveryError, StateError, TryLater
 from bot.domain.feeds import Feed
 from bot.domain.message import Begin, OutgoingMessage, Receipt, unrecorded
@@ -82,7 +82,17 @@ class AtomPublisher:
     """The feed channel: for each message it rewrites the subscriber's whole feed file from the current state."""
 
     kind: ChannelKind = FEED
-    capabilities: Capabilities = Capabilities(edits=True, harmless_twice=True, is_document=True, noun="feeds")
+    capabilities: Capabilities = Capabilities(
+        edits=True,
+        harmless_twice=True,
+        is_document=True,
+        noun="feeds",
+        words={
+            "en": ChannelWords(name="Feed", target="the private feed"),
+            "zh": ChannelWords(name="订阅源", target="私人订阅源"),
+        },
+        address_value=lambda _: True,
+    )
 
     def __init__(self, feeds: FeedBuilder, writer: FeedWriter) -> None:
         self._feeds = feeds

@@ -22,7 +22,7 @@ from bot.adapters.telegram.client import (
 )
 from bot.adapters.telegram.rendering import Message, render_alarm, render_alert
 from bot.domain.card import card_of, web_link
-from bot.domain.channels import Capabilities, ChannelKind, Limit, Limits
+from bot.domain.channels import Capabilities, ChannelKind, ChannelWords, Limit, Limits
 from bot.domain.chats import ChatAddress, ChatFacts, chat_of, find_topic, is_private, unseen_topic_text
 from bot.domain.errors import DeliveryError, KindForbidden, NotSent, OutcomeUnknown, Refused, TryLater
 from bot.domain.message import Begin, OutgoingMessage, Receipt, unrecorded
@@ -54,6 +54,12 @@ class TelegramPublisher:
         polls=True,
         edits=True,
         noun="Telegram messages",
+        words={
+            "en": ChannelWords(name="Telegram", target="this Telegram chat"),
+            "zh": ChannelWords(name="Telegram", target="此 Telegram 聊天"),
+        },
+        address_value=lambda address: ChatAddress.parse(address).value,
+        owns_saved_papers=is_private,
         limits=Limits(overall=OVERALL, per_target=_limit, bucket=chat_of),
     )
 

@@ -43,6 +43,7 @@ def create_app(
             quiz=quiz,
             mail=service.sign_ups is not None,
             is_open=service.is_open,
+            capabilities=service.capabilities,
         ),
         cache=AnswerCache(service.version, fresh_for=fresh_for),
         clock=clock,

@@ -30,7 +30,7 @@ from bot.domain.card import (
     text_of,
     web_link,
 )
-from bot.domain.channels import FEED, Target
+from bot.domain.channels import Capabilities, CapabilitiesOf, Target
 from bot.domain.errors import QuerySyntaxError
 from bot.domain.message import Item
 from bot.domain.notices import Reason
@@ -180,11 +180,13 @@ class Pages:
         quiz: QuizProvider = original_questions,
         mail: bool = False,
         is_open: bool = False,
+        capabilities: CapabilitiesOf,
     ) -> None:
         """With `mail` visitors can sign up by mail address; where the site `is_open`, they can make private feeds."""
         self._quiz = quiz
         self._mail = mail
         self._is_open = is_open
+        self._capabilities = capabilities
         self.title = one_line(title, 80) or "Paperboy"
         self.url = url.rstrip("/") if web_link(url) else ""
         self.base = urlsplit(self.url).path
@@ -449,7 +451,7 @@ class Pages:
         texts = Texts(language.code)
         title = texts.unsubscribed if done else texts.unsubscribe
         return self._page(
-            "unsubscribe.html", language, None, title, done=done, target=_masked_address(target, texts)
+            "unsubscribe.html", language, None, title, done=done, target=self._shown_target(target, texts)
         )
 
     def preferences(
@@ -514,10 +516,8 @@ class Pages:
             fixed=_fixed_settings(person),
             channels=[
                 {
-                    "kind": {"email": texts.kind_email, FEED: texts.feed, "telegram": "Telegram"}.get(
-                        channel.kind, channel.kind
-                    ),
-                    "address": _masked_address(Target(kind=channel.kind, address=channel.address), texts),
+                    "kind": _channel_name(channel, texts),
+                    "address": _shown_address(channel.capabilities, channel.address, texts),
                     "deliver": texts.at_once
                     if schedule_text(channel.deliver) == "immediately"
                     else schedule_text(channel.deliver),
@@ -582,6 +582,10 @@ class Pages:
             back=search_path("/preview", q=query),
         )
 
+    def _shown_target(self, target: Target, texts: Texts) -> str:
+        capabilities = self._capabilities.get(target.kind, Capabilities())
+        return _shown_address(capabilities, target.address, texts)
+
     def confirmation(self, language: PageLanguage, target: Target, query: str) -> str:
         """The page that asks the owner of an address before subscribing it."""
         title = Texts(language.code).confirm
@@ -590,7 +594,7 @@ class Pages:
             language,
             None,
             title,
-            target=_masked_address(target, Texts(language.code)),
+            target=self._shown_target(target, Texts(language.code)),
             query=query,
         )
 
@@ -901,12 +905,17 @@ def _quiz_question(question: Question, paper: Paper, language: str) -> QuizQuest
     )
 
 
-def _masked_address(target: Target, texts: Texts) -> str:
-    """The target in words that its owner recognises and that tell others little, such as `a…@example.org`."""
-    if target.kind != "email":
-        return {"telegram": texts.this_chat, FEED: texts.this_feed}.get(target.kind, texts.this_channel)
-    local, _, domain = one_line(target.address, 254).rpartition("@")
-    return f"{local[:1]}…@{domain}"
+def _shown_address(capabilities: Capabilities, address: str, texts: Texts) -> str:
+    """The address, masked, or words that stand for it."""
+    if capabilities.mask is not None:
+        return capabilities.mask(address)
+    words = capabilities.words_in(texts.language)
+    return words.target if words else texts.this_channel
+
+
+def _channel_name(channel: Channel, texts: Texts) -> str:
+    words = channel.capabilities.words_in(texts.language)
+    return words.name if words else channel.kind
 
 
 def _fill(text: str, **parts: Markup) -> Markup:

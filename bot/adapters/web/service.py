@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 
 from bot.adapters.web.pages import FRONT_PAPERS, Days, SubscriberPreferences, search_path
-from bot.domain.channels import Target
+from bot.domain.channels import CapabilitiesOf, Target
 from bot.domain.delivery import UNSUBSCRIBED
 from bot.domain.feeds import Feed
 from bot.domain.notices import Reason
@@ -33,6 +33,7 @@ class WebService:
         feeds: FeedBuilder,
         finder: PaperFinder,
         preferences: Preferences,
+        capabilities: CapabilitiesOf,
         sign_ups: SignUps | None = None,
         bot_name: Callable[[], str | None] = lambda: None,
         is_open: bool = False,
@@ -45,6 +46,7 @@ class WebService:
         self.feeds = feeds
         self.finder = finder
         self.preferences = preferences
+        self.capabilities = capabilities
         self.sign_ups = sign_ups
         """Sign-ups by mail; None where the site takes none."""
         self.bot_name = bot_name

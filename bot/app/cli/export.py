@@ -128,8 +128,10 @@ def _papers(store: "Store", configured: "Sequence[Subscriber]", subscriber: str 
     """All papers, newest first, or those that a subscriber saved, last saved first."""
     if subscriber is None:
         return store.papers.every_paper()
+    from bot.domain.preferences import saved_paper_owners
+
     person = find_subscriber(subscriber, everybody(store, configured))
-    owners = [channel.target for channel in person.channels if channel.kind == "telegram"] + [person.id]
+    owners = saved_paper_owners(person)
     saved = {entry.paper: None for owner in owners for entry in store.preferences.saved(owner)}
     if not saved:
         typer.echo(f"{person.id} has saved no papers", err=True)

@@ -13,6 +13,7 @@ from bot.adapters.web.app import create_app
 from bot.adapters.web.forms import RequestLimit
 from bot.domain.errors import TryLater
 from bot.domain.preferences import MOST_EXCLUSIONS
+from bot.domain.subscriptions import Channel
 from bot.pipeline.sign_ups import SignUps
 from tests.adapters.web.conftest import FORMATS, SITE
 from tests.adapters.web.test_service import a_service
@@ -79,6 +80,22 @@ async def test_channels_are_named_in_the_reader_s_language(client: httpx.AsyncCl
         tree = LexborHTMLParser((await client.get(f"{path}?lang={language}")).text)
         assert named in " ".join(text(tree).split())
         assert "immediately" not in tree.css_first('[aria-labelledby="channels"]').text()
+
+
+async def test_a_channel_without_words_is_named_by_its_kind_and_no_address_is_shown(
+    world: MakeWorld,
+) -> None:
+    by_file = Channel(kind="text_file", address="/var/log/papers.txt")
+    by_apprise = a_channel("apprise", "ntfy://ntfy.example.org/secret")
+    made = world(a_subscriber("alice", by_apprise, by_file), first_run=0)
+    app = create_app(a_service(made), formats=FORMATS, clock=made.clock, site_title="P", site_url=SITE)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=SITE) as client:
+        path = f"/preferences/{made.store.tokens.issue('preferences', 'alice')}"
+        shown = " ".join(text(await tree_of(client, path)).split())
+    assert "Apprise this Apprise address" in shown
+    assert "text_file this channel" in shown
+    assert "secret" not in shown
+    assert "/var/log" not in shown
 
 
 async def test_a_query_is_added_changed_paused_and_removed(client, made: World, path: str) -> None:
