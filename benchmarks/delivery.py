@@ -82,7 +82,7 @@ def work(store: Store, messages: int, now: datetime = NOW, most: int = sys.maxsi
         claims = store.outbox.claim(now, lease=LEASE, limit=messages, kinds=("telegram",))
         if not claims:
             break
-        store.outbox.begin(claims, now)
+        store.outbox.begin(claims)
         store.outbox.settle([sent(claim) for claim in claims], now)
         rows += sum(len(claim.rows) for claim in claims)
     return rows

@@ -96,8 +96,6 @@ class OutgoingMessage:
     occasion: Occasion | None = None
     limited: int = 0
     """Number of items, the last ones, that were over the daily limit: they are shown because somebody asked."""
-    offers_quiz: bool = False
-    """Quiz questions come on request, so the message offers them."""
     silent: bool = False
     """Delivered without a sound."""
     question: Question | None = None

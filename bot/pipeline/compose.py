@@ -361,7 +361,6 @@ class MessageBuilder:
             items=items,
             more=len(left_out),
             more_papers=left_out[:MOST_NAMED],
-            offers_quiz=channel is not None and channel.quizzes == "on_request",
             silent=channel is not None and channel.silent,
             unsubscribe_token=self._tokens.issue("unsubscribe", claim.key) if can.unsubscribes else None,
             preferences_token=self._tokens.issue("preferences", subscriber.id) if can.unsubscribes else None,

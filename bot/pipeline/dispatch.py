@@ -8,7 +8,7 @@ import asyncio
 import logging
 import random
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -68,10 +68,9 @@ class _Flush:
 class BeginQueue:
     """Queue of claims whose requests are about to go out: up to `together` of them are begun in one transaction."""
 
-    def __init__(self, outbox: OutboxStore, *, together: int, now: Callable[[], datetime]) -> None:
+    def __init__(self, outbox: OutboxStore, *, together: int) -> None:
         self._outbox = outbox
         self._together = together
-        self._now = now
         self._turn = asyncio.Lock()
         self._open: list[Claim] | None = None
         self._written: asyncio.Task[frozenset[int]]
@@ -95,7 +94,7 @@ class BeginQueue:
         async with self._turn:
             if self._open is batch:
                 self._open = None
-            return await asyncio.to_thread(self._outbox.begin, batch, self._now())
+            return await asyncio.to_thread(self._outbox.begin, batch)
 
 
 class Dispatcher:
@@ -127,9 +126,7 @@ class Dispatcher:
         )
         self._breaker = CircuitBreaker(store=stops, limiter=self._limiter, incidents=incidents, now=clock.now)
         queues = {
-            kind: BeginQueue(
-                outbox, together=IN_FLIGHT if kind in self._harmless else _BEGUN_TOGETHER, now=clock.now
-            )
+            kind: BeginQueue(outbox, together=IN_FLIGHT if kind in self._harmless else _BEGUN_TOGETHER)
             for kind in publishers
         }
         self._sender = Sender(

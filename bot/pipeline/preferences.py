@@ -135,13 +135,11 @@ class Preferences:
         registry: SubscriberRegistry,
         deliveries: DeliveryStore,
         papers: PaperStore,
-        new_id: Callable[[], str] = lambda: secrets.token_urlsafe(_ID_BYTES),
     ) -> None:
         self._store = store
         self._registry = registry
         self._deliveries = deliveries
         self._papers = papers
-        self._new_id = new_id
         self._on_change: Callable[[], object] = lambda: None
 
     def on_change(self, call: Callable[[], object]) -> None:
@@ -567,7 +565,7 @@ class Preferences:
 
     def propose(self, kind: str, address: str, now: datetime, **values: str) -> str:
         """Store a proposal for a button in the chat `address`; gives its id."""
-        proposal = Proposal(id=self._new_id(), kind=kind, address=address, values=values)
+        proposal = Proposal(id=secrets.token_urlsafe(_ID_BYTES), kind=kind, address=address, values=values)
         self._store.propose(proposal, now)
         return proposal.id
 

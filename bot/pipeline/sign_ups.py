@@ -3,7 +3,6 @@
 import hashlib
 import logging
 import secrets
-from collections.abc import Callable
 from datetime import datetime
 
 from bot.domain.channels import Target
@@ -37,14 +36,12 @@ class SignUps:
         preferences: Preferences,
         deliveries: DeliveryStore,
         confirmations: Confirmations,
-        new_id: Callable[[], str] = lambda: secrets.token_urlsafe(_ID_BYTES),
     ) -> None:
         self._store = store
         self._tokens = tokens
         self._preferences = preferences
         self._deliveries = deliveries
         self._confirmations = confirmations
-        self._new_id = new_id
 
     async def ask(
         self,
@@ -62,7 +59,7 @@ class SignUps:
         DeliveryError where the mail server refuses the mail.
         """
         sign_up = SignUp(
-            id=self._new_id(),
+            id=secrets.token_urlsafe(_ID_BYTES),
             address=_mail_address(address),
             query=checked_query(query).text,
             language=language if language in LANGUAGES else "en",
@@ -100,7 +97,7 @@ class SignUps:
             self._preferences.set_language(name, sign_up.language, now)
             self._preferences.set_timezone(name, sign_up.timezone, now)
         if self._store.confirm_sign_up(sign_up.id, now):
-            self._deliveries.revive(channel.target, now)
+            self._deliveries.revive(channel.target)
         return added
 
     def target(self, address: str) -> Target:

@@ -43,7 +43,7 @@ def another_process(world: World, *, begins: bool = True) -> Iterator[None]:
         claims = store.outbox.claim(world.clock.now(), lease=LEASE, limit=1, kinds=("telegram",))
         assert len(claims) == 1
         if begins:
-            assert store.outbox.begin(claims, world.clock.now()) == {claims[0].lease}
+            assert store.outbox.begin(claims) == {claims[0].lease}
         yield
     finally:
         store.close()

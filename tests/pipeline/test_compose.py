@@ -70,15 +70,13 @@ async def test_an_alert_holds_all_papers_of_one_person_best_first(world: MakeWor
     }
 
 
-@pytest.mark.parametrize(("mode", "offered"), [("on_request", True), ("all", False)])
-async def test_questions_on_request_are_offered_and_not_asked(
-    world: MakeWorld, mode: QuizMode, offered: bool
-):
+@pytest.mark.parametrize(("mode", "asked"), [("on_request", False), ("all", True)])
+async def test_questions_on_request_are_not_asked_unasked(world: MakeWorld, mode: QuizMode, asked: bool):
     made = started(world, a_subscriber("alice", a_channel(quizzes=mode, silent=True)))
     made.read("a.html", a_digest(page(1)))
     await made.send()
     alert, *polls = made.telegram.taken
-    assert (alert.offers_quiz, alert.silent, bool(polls)) == (offered, True, not offered)
+    assert (alert.silent, bool(polls)) == (True, asked)
 
 
 NIGHT = QuietHours(start=time(22), end=time(7))

@@ -186,7 +186,7 @@ async def test_a_target_that_is_gone_keeps_its_rows_until_it_is_back(world: Make
     assert len(made.telegram.tried) == 1
     counts = made.store.deliveries.counts(NOW)
     assert counts.suspended == {"telegram:1001": "Forbidden: bot was blocked by the user"}
-    assert made.deliveries.revive("telegram:1001", made.clock.now())
+    assert made.deliveries.revive("telegram:1001")
     assert await made.send() == {"sent": 2}
     assert made.telegram.papers() == [an_entry(1).id, an_entry(2).id]
 

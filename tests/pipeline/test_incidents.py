@@ -209,7 +209,7 @@ async def test_an_alarm_to_a_target_that_is_gone_waits_for_its_return(world: Mak
     made.telegram.answer(TargetGone("bot was blocked by the user"))
     assert await made.send() == {"pending": 1}
     assert unsent(made) == [("pending", "bot was blocked by the user")]
-    made.deliveries.revive("telegram:1", made.clock.now())
+    made.deliveries.revive("telegram:1")
     assert await made.send() == {"sent": 1}
 
 

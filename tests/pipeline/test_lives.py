@@ -39,7 +39,7 @@ async def test_an_address_that_is_gone_is_suspended_with_the_reason_and_revived_
     assert made.store.deliveries.counts(NOW).suspended == {
         "email:alice@example.org": "550 5.1.1 no such user"
     }
-    assert made.store.deliveries.revive("email:alice@example.org", NOW)
+    assert made.store.deliveries.revive("email:alice@example.org")
     assert await made.send() == {"sent": 2}
 
 

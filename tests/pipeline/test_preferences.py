@@ -17,7 +17,7 @@ from bot.domain.preferences import (
 )
 from bot.domain.schedule import parse_schedule
 from bot.pipeline import preferences
-from bot.pipeline.preferences import AddedSubscription, ChoiceRefused, ListedSubscription, Preferences
+from bot.pipeline.preferences import AddedSubscription, ChoiceRefused, ListedSubscription
 from tests.builders import (
     NOW,
     a_channel,
@@ -583,7 +583,3 @@ def test_ids_of_proposals_are_made_by_chance(world: MakeWorld) -> None:
     made = world()
     ids = {made.preferences.propose("add", "7", NOW) for _ in range(5)}
     assert len(ids) == 5
-    fixed = Preferences(
-        made.store.preferences, made.registry, made.deliveries, made.store.papers, new_id=lambda: "x"
-    )
-    assert fixed.propose("add", "7", NOW) == "x"

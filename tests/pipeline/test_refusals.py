@@ -66,7 +66,7 @@ async def test_a_suspended_address_that_is_tried_again_by_hand_and_accepted_is_w
     made.read("a.md", a_digest(1))
     await made.send_all()
     again = world(*addresses, first_run=0, clock=made.clock) if restarted else made
-    assert again.store.deliveries.revive(key, again.clock.now())
+    assert again.store.deliveries.revive(key)
     await again.send_all()
     assert again.counts() == {"sent": 4}
     assert incidents(again) == []
@@ -81,7 +81,7 @@ async def test_an_address_that_another_process_suspended_and_revived_is_well_aga
     key = "email:1@example.org"
     assert other.store.deliveries.suspend(key, "no such mailbox", NOW)
     other.incidents.report(key, "no such mailbox", NOW, REFUSED)
-    assert other.store.deliveries.revive(key, NOW)
+    assert other.store.deliveries.revive(key)
     made.read("b.md", a_digest(2))
     await made.send()
     assert incidents(made) == []

@@ -73,7 +73,7 @@ async def test_the_alarm_is_over_when_a_mail_gets_there_again(made: World):
     await made.send()
     read(made, report(made, "gone"))
     await made.send()
-    made.store.deliveries.revive(ANN, made.clock.now())
+    made.store.deliveries.revive(ANN)
     made.read("b", a_digest(2, day=made.clock.advance(DAY).date()))
     await made.send()
     assert not made.store.incidents.open_incidents()
@@ -105,7 +105,7 @@ def test_an_address_that_cannot_be_reached_is_suspended_after_days(made: World):
     assert suspended(made) == {}
     assert read(made, full) == 1
     assert suspended(made) == {ANN: f"not reached on {SOFT_DAYS} days: 452 4.2.2 mailbox full"}
-    made.store.deliveries.revive(ANN, made.clock.now())
+    made.store.deliveries.revive(ANN)
     assert made.store.deliveries.note_bounce(ANN, made.clock.now().date()).days == 1
 
 

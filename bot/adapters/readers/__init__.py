@@ -9,7 +9,6 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Literal
 
 from bot.adapters.readers import bibliography, feed, html, markdown, quiz_page, quiz_text, structured, table
 from bot.adapters.readers.document import MAX_PAPERS, DigestText, NotThisKind, any_date, decode
@@ -23,9 +22,6 @@ __all__ = ["READERS", "ReadResult", "Reader", "ReaderAttempt", "peek_date", "rea
 HEAD_BYTES = 16_384
 """Where every digest's heading ends long before."""
 
-Certainty = Literal[0, 1, 2, 3, 4]
-"""0: not this format. 1: possible. 2: likely. 3: the format for certain. 4: the very source that the reader knows."""
-
 Neighbour = Callable[[str], bytes | None]
 """The content of a file in the same folder by its bare name, as far as it is needed; None where there is none."""
 
@@ -38,6 +34,9 @@ class Reader:
 
     kind: DigestKind
     recognises: Callable[[DigestText], int]
+    """The certainty that a text is of this format. 0: it is not. 1: possible. 2: likely. 3: for certain. 4: the very source
+    that the reader knows.
+    """
     heading_date: Callable[[str], dt.date | None]
     read: Callable[[DigestText], Digest]
 

@@ -234,9 +234,9 @@ class Record:
         _ADDERS[role](self, value, language, label or name)
         return True
 
-    def add_text(self, role: str, text: str, language: str | None = None) -> None:
+    def add_text(self, role: str, text: str) -> None:
         """Takes in a text whose role is known."""
-        _ADDERS[role](self, text, language, role)
+        _ADDERS[role](self, text, None, role)
 
     def add_text_point(self, label: str, text: str) -> None:
         """Takes in a labelled text that is none of the fields known by name."""

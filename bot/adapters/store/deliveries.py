@@ -334,7 +334,7 @@ class Deliveries:
             )
             return result.rowcount > 0
 
-    def revive(self, target: str, now: datetime) -> bool:  # noqa: ARG002 - the port keeps room for a record
+    def revive(self, target: str) -> bool:
         with writing(self._engine) as connection:
             result = connection.execute(
                 update(targets)

@@ -28,7 +28,6 @@ from bot.domain.query.folding import RULES as FOLDING_RULES
 from bot.domain.query.needs import LONGEST_WORD, AllOf, Bounds, ButNot, Need, Term
 
 _COLUMNS = ", ".join(FIELDS)
-_VALUES = ", ".join(f":{field}" for field in FIELDS)
 _WORDS = Statement(f"SELECT paper, {_COLUMNS} FROM paper_words WHERE paper = ANY(:numbers)")
 _TEXTS = Statement(
     f"SELECT position, id, content, {_COLUMNS} FROM papers JOIN paper_words ON paper = position"

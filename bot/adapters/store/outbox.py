@@ -126,7 +126,7 @@ class Outbox:
             lease=next(self._leases),
         )
 
-    def begin(self, claims: Sequence[Claim], now: datetime) -> frozenset[int]:  # noqa: ARG002 - the port keeps it
+    def begin(self, claims: Sequence[Claim]) -> frozenset[int]:
         with writing(self._engine) as connection:
             locked_targets = lock_targets(connection, [claim.key for claim in claims])
             begun = [

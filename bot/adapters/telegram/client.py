@@ -182,18 +182,20 @@ class Timeouts:
     pool: timedelta = timedelta(seconds=30)
 
 
+_CONNECTIONS = 64
+
+
 class Connection:
     """python-telegram-bot without its rate limiting, polling, retries and parsing; imported by the first call.
 
-    Has one connection for the long poll and up to `connections` for the rest. The token does not leave this class: it is
+    Has one connection for the long poll and up to 64 for the rest. The token does not leave this class: it is
     part of every URL, so loggers that would write URLs are silenced, and it is in no error's text or chain.
     """
 
-    def __init__(self, token: str, api_url: str, timeouts: Timeouts, connections: int) -> None:
+    def __init__(self, token: str, api_url: str, timeouts: Timeouts) -> None:
         self._token = token
         self._api_url = api_url.rstrip("/")
         self._timeouts = timeouts
-        self._connections = connections
         for noisy in ("httpx", "httpcore"):
             logging.getLogger(noisy).setLevel(logging.WARNING)
         # It would log tracebacks of errors that are handled here.
@@ -268,7 +270,7 @@ class Connection:
         """(for the long poll, for the rest). Raises ChannelDown for an unusable proxy or certificates in the environment."""
         if fault := network_fault():
             raise ChannelDown(f"Telegram cannot be reached: {fault}")
-        return (self._request(1), self._request(self._connections))
+        return (self._request(1), self._request(_CONNECTIONS))
 
     def _request(self, connections: int) -> "HTTPXRequest":
         return _request_class()(
@@ -455,7 +457,7 @@ class BotClient:
         api_url: str = DEFAULT_API_URL,
         timeouts: Timeouts | None = None,
     ) -> None:
-        self._api = Connection(token, api_url, timeouts or Timeouts(), connections=64)
+        self._api = Connection(token, api_url, timeouts or Timeouts())
         self._own_id: int | None = None
 
     def __repr__(self) -> str:

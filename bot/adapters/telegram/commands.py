@@ -453,7 +453,7 @@ class Conversation:
         deliveries, chat = self._services.deliveries, event.chat
         match event:
             case MembershipChange(is_member=True):
-                changed = deliveries.resume(chat.addresses, self._now())
+                changed = deliveries.resume(chat.addresses)
             case MembershipChange():
                 deliveries.stop(chat.addresses, self._now())
                 changed = False

@@ -144,14 +144,14 @@ class ChatDeliveries:
         suspended = [self._deliveries.suspend(target, STOPPED, now) for target in sorted(targets)]
         return any(suspended)
 
-    def resume(self, addresses: Sequence[str], now: datetime) -> bool:
+    def resume(self, addresses: Sequence[str]) -> bool:
         """Lift the chat's suspension, and those of its topics that were caused by errors; False where there was none.
 
         A topic that a person stopped has to be resumed in the topic.
         """
         targets = [self._target(address) for address in addresses]
         targets += [target for address in addresses for target in self._failed_topics(address)]
-        revived = [self._deliveries.revive(target, now) for target in dict.fromkeys(targets)]
+        revived = [self._deliveries.revive(target) for target in dict.fromkeys(targets)]
         return any(revived)
 
     def message(self, message_id: str, addresses: Sequence[str]) -> OutgoingMessage | None:

@@ -45,7 +45,7 @@ _WAKES_AT = time(8)
 
 def start(request: Request) -> Actions:
     """Resume deliveries, or say hello; with the payload of a link offer its query."""
-    resumed = request.services.deliveries.resume(request.addresses, request.now)
+    resumed = request.services.deliveries.resume(request.addresses)
     if request.arguments:
         return follow_link(request)
     return (*request.say(start_text(request, resumed=resumed)), *((Deliver(),) if resumed else ()))

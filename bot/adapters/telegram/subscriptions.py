@@ -202,7 +202,7 @@ def _keep(request: Request, proposal_id: str, query_of: Callable[[Proposal], str
             )
     except ChoiceRefused as refused:
         return request.refuse(refused)
-    request.services.deliveries.resume(request.addresses, request.now)
+    request.services.deliveries.resume(request.addresses)
     return (*request.show(_kept(request, added)), Deliver())
 
 

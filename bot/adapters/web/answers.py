@@ -48,6 +48,8 @@ FRESH_FOR = 0.1
 
 _LONGEST_REQUEST = 2_048
 """Bytes of a request whose reply is cached at most."""
+_MOST_BYTES = 64_000_000
+"""Size of all cached answers together; one that takes over a quarter of it is not cached."""
 _MOST_REPLIES = 1_024
 _WORTH_ZIPPING = 1_000
 _ENCODINGS = ("br", "gzip")
@@ -213,11 +215,8 @@ class AnswerCache:
     revision is asked for at most every `fresh_for` seconds, so an answer may be that much older than the state.
     """
 
-    def __init__(
-        self, revision: Callable[[], str], *, most_bytes: int = 64_000_000, fresh_for: float = FRESH_FOR
-    ) -> None:
+    def __init__(self, revision: Callable[[], str], *, fresh_for: float = FRESH_FOR) -> None:
         self._read_revision = revision
-        self._most_bytes = most_bytes
         self._fresh_for = fresh_for
         self._revision: str | None = None
         self._asked_at = float("-inf")
@@ -288,10 +287,10 @@ class AnswerCache:
         async with self._threads:
             made = await asyncio.to_thread(make)
         # The revision was read before the answer was made: a change meanwhile gives the next request a new revision.
-        if revision == self._revision and made.size <= self._most_bytes // 4:
+        if revision == self._revision and made.size <= _MOST_BYTES // 4:
             self._answers[key] = made
             self._size += made.size
-            while self._size > self._most_bytes:
+            while self._size > _MOST_BYTES:
                 self._size -= self._answers.popitem(last=False)[1].size
                 self._replies.clear()  # they may hold the removed body
         return made

@@ -1,7 +1,7 @@
 """WebSite: the service, the pages and the cache that all endpoints share, and the error pages."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import quote
@@ -104,11 +104,9 @@ class WebSite:
         return page
 
 
-def html_answer(page: str, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Answer:
+def html_answer(page: str, *, status: int = 200) -> Answer:
     """A public page, which varies with the reader's language."""
-    return answer(
-        page, HTML, cache=PUBLIC, status=status, headers={"Vary": "Accept-Language", **(headers or {})}
-    )
+    return answer(page, HTML, cache=PUBLIC, status=status, headers={"Vary": "Accept-Language"})
 
 
 def private_page(page: str, status: int = 200) -> Response:

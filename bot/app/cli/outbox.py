@@ -211,7 +211,7 @@ def _open_target(store: "Store", channel: str, address: str) -> tuple[str, bool]
         raise UsageError(f"{printable(named)}: {status.suspended}; only the recipient can take that back")
     now = SystemClock().now()
     waited = status.suspended is not None or (status.paused_until is not None and status.paused_until > now)
-    store.deliveries.revive(key, now)
+    store.deliveries.revive(key)
     _, messages = store.deliveries.list_messages(Selection(states=("pending",), targets=(key,)))
     store.deliveries.try_now([row.key for message in messages for row in message.rows], now)
     with store.incidents.change() as tx:
@@ -245,7 +245,7 @@ def _act(
             for row in message.rows
             if row.state in (selection.states or (row.state,))
         ]
-        revived = _revive_targets(store, rows, now) if action == "retry" else 0
+        revived = _revive_targets(store, rows) if action == "retry" else 0
         count = _apply(store, action, rows, now)
         opened = (
             _open_channels(store, [row.target.partition(":")[0] for row in rows]) if action == "retry" else []
@@ -348,13 +348,13 @@ def _refuse_unknown_keys(store: "Store", selection: "Selection", typed: list[str
             )
 
 
-def _revive_targets(store: "Store", rows: "Sequence[DeliveryRecord]", now: datetime) -> int:
+def _revive_targets(store: "Store", rows: "Sequence[DeliveryRecord]") -> int:
     """Ends the suspension of the rows' targets, except of recipients who unsubscribed; gives their number."""
     count = 0
     for target in dict.fromkeys(row.target for row in rows if row.state in ("pending", "held")):
         status = store.deliveries.target(target)
         if status and status.suspended is not None and status.suspended not in RECIPIENT_REASONS:
-            count += store.deliveries.revive(target, now)
+            count += store.deliveries.revive(target)
     return count
 
 

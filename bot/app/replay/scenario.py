@@ -233,7 +233,7 @@ class _Replay:
         now, deliveries = self._clock.now(), self._container.store.deliveries
         for target, ends in self._reachable_again.items():
             if any(now - since < end <= now for end in ends):
-                deliveries.revive(target, now)
+                deliveries.revive(target)
         rows = deliveries.list_rows(states=["uncertain", "dead"], keys=[], limit=100_000)
         missing = [row.key for row in rows if self._did_not_arrive(row)]
         if missing:

@@ -230,7 +230,7 @@ class OutboxStore(Protocol):
         """
         ...
 
-    def begin(self, claims: Sequence[Claim], now: datetime) -> frozenset[int]:
+    def begin(self, claims: Sequence[Claim]) -> frozenset[int]:
         """Make the rows of these claims `sending`, as their requests go out now; gives the leases of the claims that may.
 
         The others must not be sent: their lease has ended, their target was suspended, or their rows were dropped. Rows are
@@ -314,7 +314,7 @@ class DeliveryStore(Protocol):
         """Suspend the target, also one to which nothing was sent yet; False where it is suspended already."""
         ...
 
-    def revive(self, target: str, now: datetime) -> bool:
+    def revive(self, target: str) -> bool:
         """End the suspension of the target; False where it was not suspended."""
         ...
 

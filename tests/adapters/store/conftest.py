@@ -108,7 +108,7 @@ class Hand:
     def claim(self, now: datetime = NOW, **more: Any) -> tuple[Claim, ...]:
         """Claim what is due, and begin to send it."""
         claims = self.reserve(now, **more)
-        self.store.outbox.begin(claims, now)
+        self.store.outbox.begin(claims)
         return claims
 
     def reserve(

@@ -124,9 +124,9 @@ def test_a_target_is_suspended_once_for_its_first_reason_and_revived_once(hand: 
     assert store.deliveries.suspend("telegram:1001", "first", NOW)
     assert not store.deliveries.suspend("telegram:1001", "second", NOW)
     assert store.deliveries.counts(NOW).suspended == {"telegram:1001": "first"}
-    assert store.deliveries.revive("telegram:1001", NOW)
-    assert not store.deliveries.revive("telegram:1001", NOW)
-    assert not store.deliveries.revive("telegram:2", NOW)
+    assert store.deliveries.revive("telegram:1001")
+    assert not store.deliveries.revive("telegram:1001")
+    assert not store.deliveries.revive("telegram:2")
     assert hand.send() == [["1"]]
 
 
@@ -258,7 +258,7 @@ def test_days_on_which_a_target_was_not_reached_are_counted_until_it_is_revived(
     for day in range(3):
         bounces = store.deliveries.note_bounce("email:ann@example.org", (NOW + timedelta(days=day)).date())
     assert bounces.days == 3
-    store.deliveries.revive("email:ann@example.org", NOW)
+    store.deliveries.revive("email:ann@example.org")
     assert store.deliveries.note_bounce("email:ann@example.org", NOW.date()).days == 1
 
 

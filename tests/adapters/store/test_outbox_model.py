@@ -140,7 +140,7 @@ class Outboxes(RuleBasedStateMachine):
     @rule(pick=PICK, who=st.integers(0, 1))
     def begin(self, pick, who):
         claim, taken = self.held[-1 - pick % len(self.held)]
-        begun = self.stores[who].outbox.begin([claim], self.now)
+        begun = self.stores[who].outbox.begin([claim])
         assert begun == ({claim.lease} if self.model.begin(taken) else frozenset())
 
     def settle(self, pick, who, claim_and_taken=None, **parts):
@@ -236,7 +236,7 @@ class Outboxes(RuleBasedStateMachine):
     @rule(pick=PICK)
     def revive(self, pick):
         spot = list(self.model.spots.values())[pick % len(self.model.spots)]
-        assert self.stores[0].deliveries.revive(spot.key, self.now) == (spot.suspended is not None)
+        assert self.stores[0].deliveries.revive(spot.key) == (spot.suspended is not None)
         spot.suspended = None
 
     @precondition(lambda self: any(line.message for line in self.model.lines.values()))
@@ -289,7 +289,7 @@ class Outboxes(RuleBasedStateMachine):
         while self.runs:
             self.plan_part(0)
         for spot in self.model.spots.values():
-            self.stores[0].deliveries.revive(spot.key, self.now)
+            self.stores[0].deliveries.revive(spot.key)
             spot.suspended = None
         for _ in range(len(self.model.lines) + 2):
             self.now += 60 * MINUTE

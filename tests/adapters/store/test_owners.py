@@ -53,7 +53,7 @@ def test_what_is_begun_is_sending_under_its_message(one: Hand):
     one.alerts(1, state="held", due_at=NOW)
     one.alerts(2)
     (claim,) = one.reserve()
-    assert one.store.outbox.begin([claim], NOW) == {claim.lease}
+    assert one.store.outbox.begin([claim]) == {claim.lease}
     assert [(row.state, row.attempts, row.message) for row in one.rows()] == [
         ("sending", 1, claim.message),
         ("sending", 1, claim.message),
@@ -103,7 +103,7 @@ def test_nobody_begins_what_was_dropped_or_suspended_or_is_no_longer_theirs(one:
     one.store.deliveries.drop([claims[0].rows[0].key], NOW)
     one.store.deliveries.suspend("telegram:2", "blocked", NOW)
     one.settle(claims[2], "pending", counted=False)
-    assert one.store.outbox.begin(claims, NOW) == {claims[3].lease}
+    assert one.store.outbox.begin(claims) == {claims[3].lease}
     assert [row.state for row in one.rows()] == ["dead", "pending", "pending", "sending"]
 
 
@@ -111,7 +111,7 @@ def test_a_drop_frees_what_was_only_claimed_and_nothing_that_is_being_sent(one: 
     one.alerts(1, target="telegram:1")
     one.alerts(1, target="telegram:2")
     reserved, begun = one.reserve()
-    one.store.outbox.begin([begun], NOW)
+    one.store.outbox.begin([begun])
     one.alerts(2, target="telegram:1")
     one.alerts(2, target="telegram:2")
     keys = [row.key for row in one.rows() if row.state == "pending"]
@@ -154,7 +154,7 @@ def test_only_what_a_process_that_died_was_sending_is_uncertain(one: Hand, other
     one.alerts(1, target="telegram:1")
     one.alerts(1, target="telegram:2")
     begun, _ = one.reserve()
-    one.store.outbox.begin([begun], NOW)
+    one.store.outbox.begin([begun])
     closed(one, database)
     assert other.store.outbox.expire(NOW) == 1
     assert [row.state for row in other.rows()] == ["uncertain", "pending"]
@@ -296,7 +296,7 @@ def test_what_was_begun_and_never_marked_was_never_sent(here: Hand, beside: Hand
     for chat in "123":
         here.alerts(1, target=f"telegram:{chat}")
     left, begun, _ = here.reserve()
-    here.store.outbox.begin([left, begun], NOW)
+    here.store.outbox.begin([left, begun])
     here.store.outbox.mark(left)
     die(here)
     assert beside.store.outbox.expire(NOW) == 1

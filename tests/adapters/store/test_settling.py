@@ -199,7 +199,7 @@ def test_a_suspended_target_keeps_its_rows(hand: Hand, store: Store):
     assert store.outbox.next_due(KINDS) is None
     hand.alerts(2)
     assert hand.claim() == ()
-    assert store.deliveries.revive("telegram:1001", NOW)
+    assert store.deliveries.revive("telegram:1001")
     assert hand.send() == [["1"], ["2"]]
 
 

@@ -60,15 +60,15 @@ async def test_a_chat_stops_and_goes_on_when_it_says_so(world: MakeWorld):
     assert not chat_deliveries(made).stop(("1001",), NOW)
     made.read("a.md", a_digest(1))
     assert await made.send_all() == {}
-    assert chat_deliveries(made).resume(("1001",), NOW)
-    assert not chat_deliveries(made).resume(("1001",), NOW)
+    assert chat_deliveries(made).resume(("1001",))
+    assert not chat_deliveries(made).resume(("1001",))
     assert await made.send() == {"sent": 1}
 
 
 async def test_strangers_stop_nothing(world: MakeWorld):
     made = started(world)
     assert not chat_deliveries(made).stop(("9",), NOW)
-    assert not chat_deliveries(made).resume(("9",), NOW)
+    assert not chat_deliveries(made).resume(("9",))
     assert made.store.deliveries.counts(NOW).suspended == {}
 
 
@@ -77,7 +77,7 @@ async def test_somebody_who_had_blocked_the_bot_comes_back(world: MakeWorld):
     made.telegram.answer(TargetGone("Forbidden: bot was blocked by the user"))
     made.read("a.md", a_digest(1))
     await made.send()
-    assert chat_deliveries(made).resume(("1001",), NOW)
+    assert chat_deliveries(made).resume(("1001",))
     assert await made.send() == {"sent": 1}
 
 
@@ -92,8 +92,8 @@ async def test_a_forum_that_is_back_revives_its_topics_but_those_that_wished_to_
     made.read("a.md", a_digest(1))
     await made.send()
     assert chat_deliveries(made).stop(("-1001/8",), NOW)
-    assert chat_deliveries(made).resume(("-1001",), NOW)
-    assert not chat_deliveries(made).resume(("-1001",), NOW)
+    assert chat_deliveries(made).resume(("-1001",))
+    assert not chat_deliveries(made).resume(("-1001",))
     await made.send()
     *first, last = [one.target.address for one in made.telegram.taken]
     assert (sorted(first), last) == (["-1001/8", "-1001/9"], "-1001/7")

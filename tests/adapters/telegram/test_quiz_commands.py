@@ -114,7 +114,7 @@ def test_a_question_on_a_paper_is_planned_once_for_a_chat_that_wants_it(room: Cl
     assert room.scheduler.question_on(("8",), paper, room.now) == "unsubscribed"
     room.store.deliveries.suspend("telegram:7", STOPPED, room.now)
     assert room.scheduler.question_on(("7",), paper, room.now) == "stopped"
-    room.store.deliveries.revive("telegram:7", room.now)
+    room.store.deliveries.revive("telegram:7")
     assert room.scheduler.question_on(("7",), paper, room.now) == "new"
     assert room.scheduler.question_on(("7",), paper, room.now) == "none"
 
