@@ -1,4 +1,7 @@
-"""docs/architecture.md: its walks lead through files and functions that exist, and its list of files is whole."""
+"""docs/architecture.md: its walks lead through files and functions that exist, and its list of files is whole.
+
+And CONTRIBUTING.md: it tells where each module of domain and pipeline is tested.
+"""
 
 import ast
 import re
@@ -106,3 +109,23 @@ def test_the_table_of_what_the_state_keeps_names_every_interface_and_only_files_
 def test_every_file_stands_in_its_room_with_what_it_is() -> None:
     """Where this fails: python -m tools.rooms."""
     assert PAGE.partition(BEGIN)[2].partition(END)[0].strip() == rooms().strip()
+
+
+def test_every_module_of_domain_and_pipeline_has_a_test_of_its_name_or_is_listed_with_its_tests() -> None:
+    guide = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    listed = dict(re.findall(r"^\| `((?:domain|pipeline)/[^`]+\.py)` \| (.+) \|$", guide, re.MULTILINE))
+    modules = {
+        path.relative_to(ROOT / "bot")
+        for layer in ("domain", "pipeline")
+        for path in (ROOT / "bot" / layer).rglob("*.py")
+        if path.name != "__init__.py"
+    }
+    untested = {
+        str(module)
+        for module in modules
+        if not (ROOT / "tests" / module.with_name(f"test_{module.name}")).exists()
+    }
+    interfaces = {module for module in untested if module.startswith("pipeline/ports/")}
+    assert untested - interfaces <= listed.keys() <= untested
+    files = [file for tests in listed.values() for file in re.findall("`([^`]+)`", tests)]
+    assert [file for file in files if not (ROOT / "tests" / file).exists()] == []

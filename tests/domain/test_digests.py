@@ -1,12 +1,13 @@
-"""The differ: what a digest says, held against what is known."""
+"""Digests: the changes that one makes to what is known, and days that lie well ahead."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.domain.digests import Diff, Digest, diff, gained
+from bot.domain.digests import FARTHEST_AHEAD, Diff, Digest, diff, gained, plausible_day, with_plausible_days
 from bot.domain.papers import Edition, Links, Paper, PaperId, Point, Summary
 from tests.builders import a_digest, a_paper, a_question, a_quiz, an_edition, an_entry
 
@@ -198,3 +199,45 @@ def test_a_change_is_new_or_has_gained_something(digests: list[tuple[str, Digest
             assert change.is_new or change.gains
             assert change.is_new == (change.paper.id not in known)
         take(known, found)
+
+
+FAR = date(2062, 9, 18)
+
+
+def whats(digest: Digest) -> list[tuple[int, str]]:
+    return [(problem.line, problem.what.partition(":")[0]) for problem in digest.problems]
+
+
+@pytest.mark.parametrize(
+    ("day", "counts"),
+    [
+        (None, None),
+        (DAY, DAY),
+        (date(1999, 1, 1), date(1999, 1, 1)),
+        (DAY + FARTHEST_AHEAD, DAY + FARTHEST_AHEAD),
+        (DAY + FARTHEST_AHEAD + timedelta(days=1), DAY),
+        (FAR, DAY),
+    ],
+)
+def test_only_a_day_well_ahead_gives_way_to_the_day_of_arrival(day: date | None, counts: date | None):
+    assert plausible_day(day, DAY) == counts
+
+
+def test_a_digest_of_a_plausible_day_stays_as_it_is():
+    digest = replace(a_digest(1, 2), date=DAY)
+    assert with_plausible_days(digest, DAY) is digest
+
+
+def test_a_heading_ahead_is_a_problem_and_its_rows_are_not_named_again():
+    digest = replace(a_digest(replace(an_entry(1), date=FAR), an_entry(2)), date=FAR)
+    dated = with_plausible_days(digest, DAY)
+    assert (dated.date, [entry.date for entry in dated.entries]) == (DAY, [DAY, None])
+    assert whats(dated) == [(1, "the day 2062-09-18 lies ahead")]
+
+
+@pytest.mark.parametrize(("lines", "line"), [((7, 9), 9), ((), 1)])
+def test_a_row_ahead_is_named_with_its_line(lines: tuple[int, ...], line: int):
+    rows = an_entry(1), replace(an_entry(2), date=FAR)
+    dated = with_plausible_days(replace(a_digest(*rows), date=DAY, lines=lines), DAY)
+    assert (dated.date, dated.entries[1].date) == (DAY, DAY)
+    assert whats(dated) == [(line, "the day 2062-09-18 lies ahead")]
