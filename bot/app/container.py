@@ -20,7 +20,7 @@ from bot.adapters.store.tokens import Tokens
 from bot.app.config import channels
 from bot.app.config.channels.channel_type import Parts
 from bot.app.config.settings import Settings
-from bot.domain.channels import FEED, ChannelKind
+from bot.domain.channels import ChannelKind
 from bot.domain.digests import Digest
 from bot.domain.errors import PaperboyError
 from bot.domain.files import FoundFile
@@ -154,7 +154,7 @@ def build_container(
     if publishers is None:
         publishers = channels.publishers(parts)
     else:  # they replace those that talk to services; feeds are still written
-        publishers = {**publishers, FEED: channels.CHANNELS[FEED].publisher_class(feeds, writer)}
+        publishers = {**publishers, **channels.publishers(parts, only_documents=True)}
     publishers = {kind: wrap(publisher) for kind, publisher in publishers.items()}
     confirmations = next(
         (publisher for publisher in publishers.values() if isinstance(publisher, Confirmations)), None

@@ -18,6 +18,7 @@ from bot.app.config.settings import Settings
 from bot.app.config.subscriptions import SubscriptionsReloader
 from bot.app.container import Container, chat_service, start_web
 from bot.domain.channels import ChannelKind
+from bot.domain.chats import CHAT
 from bot.domain.errors import (
     ChannelDown,
     PaperboyError,
@@ -556,10 +557,10 @@ class Service:
 
         incidents, now = self._container.incidents, self._container.clock.now()
         if refusal is None:
-            await asyncio.to_thread(incidents.resolve, "telegram", now)
+            await asyncio.to_thread(incidents.resolve, CHAT, now)
         else:
             kind = SECOND_POLLER if isinstance(refusal, SecondPoller) else STOPPED
-            await asyncio.to_thread(incidents.report, "telegram", str(refusal), now, kind)
+            await asyncio.to_thread(incidents.report, CHAT, str(refusal), now, kind)
 
     async def _deliver(self) -> datetime | None:
         await self._container.dispatcher.flush()

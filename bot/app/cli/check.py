@@ -163,7 +163,8 @@ def _outside_warnings(read: "ReadSettings", subscribers: "ReadSubscribers") -> I
             hint = f"; did you mean {near!r}?" if near else ""
             yield warning(f"no subscriber has the id {shown_text(name)}{hint}", "source_alarm", "to", index)
         elif name in by_id and not takes_alarms(by_id[name]):
-            unreachable = f"{name} gets no alarms: they go by telegram or email, never into a feed"
+            *first, last = (kind for kind, can in CHANNELS.items() if not can.capabilities.is_document)
+            unreachable = f"{name} gets no alarms: they go by {', '.join(first)} or {last}, never into a feed"
             yield warning(unreachable, "source_alarm", "to", index)
 
 

@@ -74,8 +74,8 @@ def _show_in(config: Path, say: Callable[[str], object]) -> None:
     )
     result = asyncio.run(run_and_close(container, scan_folders(settings))).ingest
     say(f"Read {result.digests} digests with {result.new} papers for alice, bob and carol.\n")
-    mails = [message.text for message in messages if message.target.startswith("email:")]
-    chat = [message for message in messages if message.target.startswith("telegram:")]
+    mails = [message.text for message in messages if message.subscriber == "bob"]
+    chat = [message for message in messages if message.subscriber == "alice"]
     alerts = [message.text for message in chat if message.kind == "alert"]
     quizzes = [message.text for message in chat if message.kind == "quiz"]
     _section(say, "alice gets this in Telegram", *alerts[:1])

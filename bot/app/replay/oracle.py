@@ -180,8 +180,9 @@ def score(
     _count_messages(arrivals, card)
     per_day = _alerts_per_day(oracle, alerts)
     for (target, paper), due in oracle.due.items():
-        if target.startswith("atom:"):
-            if paper not in feeds.get(target.partition(":")[2], ()):
+        _, channel = oracle.channels[target]
+        if channel.capabilities.is_document:
+            if paper not in feeds.get(channel.address, ()):
                 card.blame(f"lost: {paper} was never in the feed {target}")
             else:
                 card.arrived += 1

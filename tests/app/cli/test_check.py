@@ -139,7 +139,9 @@ def test_folders_that_are_missing_and_alarms_to_nobody_are_warned_of() -> None:
 def test_an_alarm_to_somebody_with_only_a_feed_is_warned_of() -> None:
     feed_only = "subscribers: [{id: a, channels: [{atom: true}], keywords: [rag]}]"
     _, warnings = findings(write("source_alarm: {to: [a]}", feed_only))
-    assert warnings[0].message == ("a gets no alarms: they go by telegram or email, never into a feed")
+    assert warnings[0].message == (
+        "a gets no alarms: they go by telegram, email or apprise, never into a feed"
+    )
 
 
 @pytest.mark.usefixtures("folder")

@@ -36,11 +36,12 @@ def capabilities_of(kind: ChannelKind) -> Capabilities:
     return CHANNELS[kind].capabilities
 
 
-def publishers(parts: Parts) -> "dict[ChannelKind, Publisher]":
-    """The publisher of every channel."""
+def publishers(parts: Parts, *, only_documents: bool = False) -> "dict[ChannelKind, Publisher]":
+    """The publisher of every channel, or of those alone whose targets are documents."""
     return {
         kind: channel.build(parts) if channel.build else channel.publisher_class()
         for kind, channel in CHANNELS.items()
+        if channel.capabilities.is_document or not only_documents
     }
 
 
