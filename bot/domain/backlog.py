@@ -41,7 +41,7 @@ class SourceHistory:
     """History of a source: when it brought digests, and of which days."""
 
     first_at: dt.datetime
-    """When its first digest was taken in."""
+    """Moment at which its first digest was taken in."""
     last_at: dt.datetime
     newest: dt.date | None = None
     """The newest day that it brought."""

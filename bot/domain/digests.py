@@ -32,7 +32,7 @@ class Digest:
     """Reading tips by language."""
     problems: tuple[Problem, ...] = ()
     lines: tuple[int, ...] = field(default=(), compare=False)
-    """For each entry the line, from 1, where it stands in the file."""
+    """Line of each entry in the file, from 1."""
     passed_over: tuple[Problem, ...] = field(default=(), compare=False)
     """Places that name a paper and are none of the entries, with why."""
 

@@ -138,7 +138,7 @@ class ReportsUnreadable(PaperboyError):
 
 
 class NotSent(DeliveryError):
-    """Nothing reached the target, for certain."""
+    """Failure after which it is certain that nothing reached the target."""
 
 
 class NotYet(NotSent):

@@ -138,7 +138,7 @@ class SubscriptionMatcher:
             self._subscriptions.prepared.prepare()
 
     def matches(self, papers: Sequence[Paper]) -> dict[str, dict[PaperId, list[Subscription]]]:
-        """By subscriber's id, in order: each paper that matches, with the subscriptions that it matches."""
+        """Papers that match each subscriber, in the order of the subscribers' ids, with the subscriptions that match them."""
         return dict(self.find(papers).after(""))
 
     def find(
@@ -257,7 +257,7 @@ class _Subscriptions:
             if subscription.query is not None
         ]
         self.by_query = [number for number, _ in numbered]
-        """For each query the number of its subscription."""
+        """Number of the subscription of each query."""
         self.prepared = prepare([query for _, query in numbered])
 
 

@@ -27,7 +27,7 @@ class Receipt:
     message: str
     poll: str | None = None
     option_order: tuple[int, ...] = ()
-    """For each shown option its index in the question."""
+    """Index in the question of each shown option."""
     messages: int = 1
     """Number of messages that count against the service's limits: two for a poll with a preface."""
     papers_shown: int | None = None
@@ -55,7 +55,7 @@ class Occasion:
     """The occasion of a roll-up: the end of quiet hours, or of an absence of `away_days` days (0: no absence)."""
 
     quiet_hours: str = ""
-    """As `22:00–07:00`; empty for an absence."""
+    """The span, as `22:00–07:00`; empty for an absence."""
     away_days: int = 0
 
     def heading(self, words: Wording, papers: str) -> str:

@@ -12,10 +12,10 @@ from bot.domain.similarity import Similarity, written_words
 from bot.domain.subscriptions import Subscriber, Subscription
 
 Matches = Mapping[str, Mapping[PaperId, Sequence[Subscription]]]
-"""By subscriber and paper, the subscriptions that match."""
+"""Subscriptions that match, by subscriber and paper."""
 
 Notices = Mapping[str, Mapping[PaperId, tuple[str, ...]]]
-"""By subscriber and paper, the names of the subscriptions that matched, in the subscriber's order.
+"""Names of the subscriptions that matched, by subscriber and paper, in the subscriber's order.
 
 Which words matched is found when it is shown, in the paper as it is then.
 """
@@ -65,8 +65,8 @@ def relevance(reasons: tuple[Reason, ...], paper: Paper, rarity: Rarity = NOTHIN
 
     *field* is the heaviest that matched: a followed author 4, the title 3, points or summary 1, the source's name 0.5;
     1 where the words are gone. *rarity* (see `Rarity.of`) favours subscriptions that seldom match. So two subscriptions
-    count more than one, and a rare word in the summary less than any in the title. Several sources, or a quiz, count
-    more than one word in the title, and less than a followed author with another match. Ties keep the digest's order,
+    count more than one, and a rare word in the summary less than any in the title. Several sources
+    together with a quiz count more than a word in the title, and less than a followed author with another match. Ties keep the digest's order,
     which is the source's own ranking.
     """
     total = math.fsum(_weight(reason, rarity.of(reason.subscription)) for reason in reasons)

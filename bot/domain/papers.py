@@ -135,7 +135,7 @@ def linked_id(url: str) -> PaperId | None:
 
 
 def best_id(ids: Iterable[PaperId]) -> PaperId | None:
-    """Of several ids of one work the one that it is known by: the first kind of ID_KINDS, of a kind the first."""
+    """The id by which a work with several is known: the first kind of ID_KINDS, and of one kind the first."""
     return min(ids, key=lambda paper: ID_KINDS.index(paper.partition(":")[0]), default=None)
 
 
@@ -196,7 +196,7 @@ class Question:
     answer: int | None = None
     answer_source: AnswerSource | None = None
     confidence: float | None = None
-    """Of a worked-out answer: the probability that it is right."""
+    """Probability that a worked-out answer is right."""
     confident: bool = False
     """A worked-out answer reaches `quiz.min_confidence`; set where it is worked out."""
 
@@ -281,8 +281,8 @@ class Edition:
 
 
 def better_quiz(first: tuple[Question, ...], second: tuple[Question, ...]) -> tuple[Question, ...]:
-    """Of two quizzes on one paper the one that knows more answers, then has more questions, then more options,
-    then the first.
+    """The better of two quizzes on one paper: it knows more answers, else has more questions, else more options, else is
+    the first.
     """
 
     def worth(quiz: tuple[Question, ...]) -> tuple[int, int, int]:

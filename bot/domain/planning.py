@@ -31,7 +31,7 @@ class Plan:
     """Notices that exist, with all the names that they have now."""
     deliveries: Sequence[Delivery]
     backlog: Mapping[str, int | None]
-    """By subscriber how many papers of the backlog are still to be sent (None: all)."""
+    """Number of papers of the backlog that are still to be sent, by subscriber (None: all)."""
 
 
 def alert_keys(

@@ -286,7 +286,7 @@ def _setting_lines(subscriber: Subscriber) -> Iterator[str]:
 
 
 def _channel_names(subscriber: Subscriber) -> dict[str, str | None]:
-    """By target the channel's name; a channel to which a subscription is limited gets one where it has none."""
+    """Names of the channels by target; a channel to which a subscription is limited gets one where it has none."""
     limited = {name for subscription in subscriber.subscriptions for name in subscription.only}
     return {
         channel.target: channel.name or (f"channel {number}" if channel.target in limited else None)

@@ -10,7 +10,7 @@ Verdict = Literal["gone", "soft", "complaint"]
 SOFT_DAYS = 5
 """An address that could not be reached on so many days is suspended."""
 FORGOTTEN_AFTER = dt.timedelta(days=14)
-"""After so long without a bounce the days are counted anew."""
+"""Time without a bounce after which the days are counted anew."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

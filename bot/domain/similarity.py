@@ -45,7 +45,7 @@ class Similarity:
         self._papers = 0
         self._titles: dict[PaperId, str] = {}
         self._weights: dict[str, list[tuple[PaperId, float]]] = defaultdict(list)
-        """By word the liked papers that have it, each with the word's weight there."""
+        """Liked papers that have each word, with the weight of the word there."""
         for paper in papers:
             self._counts.update(telling_words(document_of(paper)).keys())
             self._papers += 1

@@ -29,9 +29,9 @@ class Source:
     """`git` or `url`."""
     address: str
     branch: str = ""
-    """Of a git repository; empty for the remote's default."""
+    """Branch of a git repository; empty for the remote's default."""
     folder: str = ""
-    """Of a git repository: only files below it; empty for all."""
+    """Folder of a git repository whose files are read; empty for all."""
     every: timedelta = timedelta(hours=6)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Request headers of a URL, tokens among them; never sent to another host."""
@@ -44,11 +44,11 @@ class SourceState:
     name: str
     next_at: datetime
     checked_at: datetime | None = None
-    """When it was last fetched, successfully or not."""
+    """Moment of the last fetch, successful or not."""
     changed_at: datetime | None = None
-    """When it last had something new."""
+    """Moment of the last fetch that brought something new."""
     failing_since: datetime | None = None
-    """When the first of the consecutive failures happened; None where the last attempt did not fail."""
+    """Moment of the first of the consecutive failures; None where the last attempt did not fail."""
     failures: int = 0
     """Number of consecutive failures."""
     error: str = ""

@@ -23,7 +23,7 @@ class Subscription:
     text: str
     """The query as the person wrote it, without the subscriber's exclusions; else the papers in words."""
     query: Query | None = None
-    """With the subscriber's exclusions."""
+    """Query with the subscriber's exclusions."""
     like: tuple[PaperId, ...] = ()
     """Papers near one of these match; empty where there is a query."""
     near: float = NEAR
@@ -90,7 +90,7 @@ class Subscriber:
     exclude: tuple[str, ...] = field(default=(), compare=False)
     """The exclusions as written; the queries have them already."""
     snoozed_until: datetime | None = None
-    """Nothing new is sent before then; documents do not wait."""
+    """Moment before which nothing new is sent; documents do not wait."""
     chosen: bool = field(default=False, compare=False)
     """Came by a chat or the web, not configured."""
     fixed: frozenset[str] = field(default=frozenset(), compare=False)

@@ -53,10 +53,10 @@ class CircuitBreaker:
         self._now = now
         self._probes: dict[ChannelKind, str] = {}
         self._in_topic: dict[str, bool] = {}
-        """By target: whether its last message reached its topic."""
+        """Whether the last message to each target reached its topic."""
         self._unknown: Counter[ChannelKind] = Counter()
         self._refused: dict[ChannelKind, set[str]] = {}
-        """By channel: the targets refused since a message was last accepted."""
+        """Targets of each channel that were refused since it last accepted a message."""
         self._as_of: int | None = None
         """`IncidentLog.changes` when the incidents were last read."""
         self._suspended: set[str] = set()

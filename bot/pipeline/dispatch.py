@@ -53,14 +53,14 @@ class _Flush:
     """The state of one call of `Dispatcher.flush`."""
 
     expired_at: datetime
-    """When expired leases were last looked for."""
+    """Moment at which expired leases were last looked for."""
     flight: dict["asyncio.Task[SendResult]", _InFlight] = field(default_factory=dict)
     tally: Counter[State] = field(default_factory=Counter)
     """Settled rows by the state in which they ended."""
     late: timedelta = timedelta(0)
     """The longest time for which a delivery had been due."""
     ending: bool = False
-    """Nothing more is claimed."""
+    """True once nothing more is claimed."""
     cut_off: bool = False
     """What is in flight is cancelled."""
 

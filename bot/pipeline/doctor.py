@@ -88,7 +88,7 @@ class Doctor:
         return {key: frozenset(papers) for key, papers in by_subscription.items()}
 
     def _thresholds(self, papers_of: PapersBySubscription) -> Iterator[Finding]:
-        """For each `like:` subscription the number of papers that its threshold lets pass, and that others would."""
+        """Findings on each `like:` subscription: how many papers its threshold lets pass, and how many others would."""
         similarity = self._matcher.similarity
         if similarity is None:
             return
@@ -150,7 +150,7 @@ def source_of(digest: DigestRecord) -> str:
 
 
 def _looks(digests: Iterable[DigestRecord]) -> dict[str, list[tuple[dt.date, int]]]:
-    """By source, for each time that one of its files was read, the day and the number of papers new to the source."""
+    """Looks at each source: for each time that one of its files was read, the day and the number of papers new to the source."""
     known: dict[str, set[PaperId]] = defaultdict(set)
     looks: dict[str, list[tuple[dt.date, int]]] = defaultdict(list)
     for digest in sorted(digests, key=lambda digest: digest.read_at):

@@ -32,7 +32,7 @@ DAYS = 30
 FLOOD = 0.5
 """A query that finds a larger share of all papers selects hardly anything."""
 ENOUGH = 20
-"""With fewer papers no query is called a flood."""
+"""Number of papers from which a query may be called a flood."""
 GAIN = 1.2
 """A spelling is suggested when it finds at least so many times as many papers."""
 EVERYTHING = 100_000
@@ -138,7 +138,7 @@ class MatchedText:
 
 PaceUnit = Literal["day", "week", "month", "year"]
 _PACE_UNITS: dict[PaceUnit, float] = {"day": 1, "week": 7, "month": 30.4, "year": 365}
-"""By unit of time its days."""
+"""Number of days of each unit of time."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -56,7 +56,7 @@ class Verdict:
     noticed: bool
     """Whether the paper was noticed for it."""
     nearness: float | None = None
-    """For a `like:` subscription: how near the paper is to the nearest of its papers."""
+    """Nearness of the paper to the nearest paper of a `like:` subscription."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -91,7 +91,7 @@ _NOT_SENT: Mapping[Rule | None, NotSentReason] = {
     "new subscriber": "before you came",
     "new subscription": "before you asked",
 }
-"""By the rule of a notice the reason why the paper was not sent; for other rules its targets are newer."""
+"""Reason why a paper was not sent, by the rule of its notice; for other rules its targets are newer."""
 
 
 def story(

@@ -86,7 +86,7 @@ class RateLimiter:
             kind: Window(limit=limit.overall) for kind, limit in limits.items() if limit.overall is not None
         }
         self._targets: dict[str, Window] = {}
-        """By bucket."""
+        """Windows of the targets, by bucket."""
         self._blocked: dict[ChannelKind, datetime] = {}
         self._changed = asyncio.Event()
         """Set when a send ends or a channel is blocked."""

@@ -56,7 +56,7 @@ class Fetcher:
         rng: random.Random,
     ) -> None:
         self.sources = {source.name: source for source in sources}
-        """By name, in the configured order."""
+        """Sources by name, in the configured order."""
         self._states = states
         self._fetch_source = fetch
         self._clock = clock

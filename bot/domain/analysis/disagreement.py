@@ -78,7 +78,7 @@ NumberSpan = tuple[int, int, int]
 
 
 def disagreements(accounts: Sequence[Sequence[str]]) -> list[list[NumberSpan]]:
-    """For each account, which is a list of texts, the places of the numbers that contradict another account's."""
+    """Places of the numbers that contradict those of another account, for each account (a list of texts)."""
     numbers = [list(_numbers(texts)) for texts in accounts]
     spans: list[set[NumberSpan]] = [set() for _ in accounts]
     for first, second in combinations(range(len(accounts)), 2):

@@ -21,7 +21,7 @@ USUAL_DAY = 0.1
 PATIENCE = 2
 """A source is silent when it missed more than this many of its days beyond the usual gap."""
 ENOUGH_DAYS = 5
-"""With fewer days of digests it is unknown what is usual for a source."""
+"""Number of days of digests from which it is known what is usual for a source."""
 MOSTLY = 0.5
 """Share of a digest's papers, or of a source's, above which something is usual there."""
 BRIDGED = 3
@@ -33,7 +33,7 @@ STILL_NEWS = 14
 NOISY = 0.25
 """A subscription that brings a larger share of all papers hardly selects any."""
 ENOUGH = 40
-"""With fewer stored papers no subscription is called noisy or dead."""
+"""Number of stored papers from which a subscription is called noisy or dead."""
 OVERLAP = 0.6
 """Jaccard index from which on two subscriptions are nearly the same."""
 FEW = 5
@@ -43,7 +43,7 @@ MOST_COMPARED = 60
 
 
 PapersBySubscription = Mapping[tuple[str, str], frozenset[PaperId]]
-"""By (subscriber, name of the subscription) the papers that it matches; one without any may be missing."""
+"""Papers that each subscription matches, by (subscriber, name of the subscription); one without any may be missing."""
 
 
 def subscription_findings(

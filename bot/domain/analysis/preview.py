@@ -46,7 +46,7 @@ class Previewer:
         self.needs_texts = not decided_by_folded_words(query.root)
         """False where documents with only folded words are enough for `matches` and `lacks_one`."""
         self.bounds = bounds_of(query.root)
-        """By these a full-text index finds the papers that surely match, and those that may."""
+        """Conditions by which a full-text index finds the papers that surely match, and those that may."""
         self._hits = HitFinder(query, many=True)
         self.matches: Callable[[Document], bool] = self._hits.matches
         every_atom = (leaf.atom if isinstance(leaf, Not) else leaf for leaf in leaves(query.root))

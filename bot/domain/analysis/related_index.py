@@ -32,7 +32,7 @@ class RelatedIndex:
         self._numbers = array("q")
         self._words: dict[str, int] = {}
         self._counts = np.zeros(0, np.int32)
-        """By number of the word, how many papers have it."""
+        """Number of papers that have each word, by the number of the word."""
         self._added: list[_Postings] = []
 
     def __len__(self) -> int:

@@ -34,7 +34,7 @@ _ODD_LETTERS = 2
 """Most letters by which a misspelt word and the one that was meant differ in length."""
 _MOST_CLOSE = 5
 _SHORT = 4
-"""Up to this length a word's letters occur mostly inside other words."""
+"""Length up to which the letters of a word occur mostly inside other words."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -82,7 +82,7 @@ class DocumentCounter:
         self._numbers = dict(numbers)
         self._beginning_with: dict[str, set[int]] = {}
         self.vocabulary = Counter({word: len(having) for word, having in numbers.items()})
-        """For each folded word of titles, summaries and points the number of papers that have it."""
+        """Number of papers that have each folded word of titles, summaries and points."""
 
     def count(self, node: Node) -> int:
         """How many papers the query finds."""
@@ -144,7 +144,7 @@ class Speller:
         return tuple(sorted(tried.values(), key=lambda spelling: (-spelling.would_find, spelling.query)))
 
     def prefix_noise(self, query: Query) -> tuple[Noise, ...]:
-        """For each prefix in the query that is a word itself: the papers that it brings beyond those with that word."""
+        """Noise of each prefix of the query that is a word itself: papers that it brings beyond those with that word."""
         tried = (
             self._noise(atom, last)
             for atom in atoms(query.root)
@@ -153,7 +153,7 @@ class Speller:
         return tuple(noise for noise in tried if noise.found >= _LIKELY)
 
     def inside_noise(self, query: Query) -> tuple[Noise, ...]:
-        """For each short word in the query: the papers that a search for its letters inside words would bring beyond it."""
+        """Noise of each short word of the query: papers that a search for its letters inside other words would bring beyond it."""
         return tuple(
             self._inside(atom)
             for atom in atoms(query.root)

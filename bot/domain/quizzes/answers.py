@@ -40,9 +40,9 @@ class AnswerModel:
 
     weights: Mapping[str, float]
     plain_weights: Mapping[str, float]
-    """For questions in a language without training data."""
+    """Weights for questions in a language without training data."""
     columns: tuple[str, ...]
-    """By column the feature that the trees see; with `~` it is reduced by its mean over the options."""
+    """Feature that the trees see in each column; with `~` it is reduced by its mean over the options."""
     trees: tuple[Tree, ...]
     odds: Mapping[str, float]
     """Log odds of the marks of options (see `features.marks`)."""
@@ -80,7 +80,7 @@ class AnswerModel:
         return _softmax([(a + b) / 2 / self.temperature for a, b in zip(sums, leaves, strict=True)])
 
     def _rows(self, by_option: Sequence[Features]) -> list[list[float]]:
-        """For each option the values of the trees' columns."""
+        """Values of the trees' columns for each option."""
         means: dict[str, float] = {}
         for column in self.columns:
             if column.startswith("~"):

@@ -68,13 +68,13 @@ class QuestionContext:
         self.cued = tuple(name for name, cues in _CUE_STEMS.items() if not cues.isdisjoint(stems))
         """The sections of the text in which its words suggest to look for the answer."""
         self.density = self._density(_NEIGHBOURHOOD)
-        """For each position in the text, how many of the question's words are near, weighted."""
+        """Weighted number of the question's words near each position in the text."""
         self.peak = max(self.density, default=0.0)
         self.closeness = self._density(_CLOSE)
         """The same within a smaller distance."""
         self.closest = max(self.closeness, default=0.0)
         self.similarity = self._similarity()
-        """For each segment of the text its share of the question's words, weighted, from 0 to 1."""
+        """Weighted share of the question's words in each segment of the text, from 0 to 1."""
         likeliest = _NEARLY * max(self.similarity, default=0.0)
         self.likeliest = frozenset(at for at, share in enumerate(self.similarity) if share >= likeliest)
         """The segments with nearly the largest share."""

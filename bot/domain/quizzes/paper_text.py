@@ -159,7 +159,7 @@ class TextIndex:
         self.claimed = _marked_after(stream, _CLAIMING, _CLAIMED_WORDS)
         self.sections: dict[str, set[str]] = {}
         self.segments: dict[str, list[int]] = {}
-        """By stem the segments (sentences, windows of the flowchart) that have it."""
+        """Segments (sentences, windows of the flowchart) that have each stem."""
         self.bigrams: set[tuple[str, str]] = set()
         self.counts: dict[str, int] = {}
         for number, (section, segment) in enumerate(segments):

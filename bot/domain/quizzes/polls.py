@@ -43,7 +43,7 @@ class Poll:
     options: tuple[str, ...]
     """At least two, no two equal."""
     order: tuple[int, ...]
-    """For each shown option the index of the question's own."""
+    """Index in the question of each shown option."""
     correct: int | None = None
     explanation: str | None = None
     description: str | None = None

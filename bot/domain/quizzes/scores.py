@@ -120,7 +120,7 @@ _ENOUGH = 3
 _WEAK = 0.6
 
 Topics = Mapping[tuple[str, PaperId], tuple[str, ...]]
-"""By (subscriber, paper) the names of the subscriptions that matched."""
+"""Names of the subscriptions that matched, by (subscriber, paper)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

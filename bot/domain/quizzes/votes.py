@@ -53,7 +53,7 @@ class AskedPoll:
     paper: PaperId
     question: Question
     order: tuple[int, ...]
-    """For each shown option its index in the question; empty where they are shown in the question's order."""
+    """Index in the question of each shown option; empty where they are shown in the question's order."""
 
     @property
     def part(self) -> str:

@@ -24,7 +24,7 @@ class Clock(Protocol):
     """Clock: the only source of the present time."""
 
     def now(self) -> datetime:
-        """This moment, aware, UTC."""
+        """The present moment, aware, UTC."""
         ...
 
 

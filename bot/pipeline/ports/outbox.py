@@ -197,7 +197,7 @@ class Counts:
     notices: int
     unreadable: int
     messages: Mapping[State, int]
-    """By state the number of messages with a delivery in it; `merged`, `limited` and `skipped` are left out."""
+    """Number of messages with a delivery in each state; `merged`, `limited` and `skipped` are left out."""
     deliveries: Mapping[State, int]
     given_up: int
     """Number of dead deliveries that the operator dropped."""

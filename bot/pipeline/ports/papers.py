@@ -56,7 +56,7 @@ class PaperStore(Versioned, AllPapers, Protocol):
         ...
 
     def days(self) -> Mapping[date | None, int]:
-        """By day the number of papers, newest day first, and last by None the number of those without a day.
+        """Number of papers by day, newest first; last the number of those without a day, by None.
 
         A paper counts on its own day and on the day of each digest that named it.
         """
@@ -87,7 +87,7 @@ class PaperStore(Versioned, AllPapers, Protocol):
         ...
 
     def notices_on(self, subscriber: str, papers: Iterable[PaperId]) -> dict[PaperId, tuple[str, ...]]:
-        """By paper the names of the subscriptions for which it was noticed; papers without a notice are left out."""
+        """Names of the subscriptions for which each paper was noticed; papers without a notice are left out."""
         ...
 
     def rarity(self, subscriber: str) -> Rarity:
@@ -190,7 +190,7 @@ class StateView(Versioned, Protocol):
         ...
 
     def subscriptions(self) -> dict[str, str]:
-        """By registered subscriber the marks of the onboarded subscriptions (see `pipeline.onboarding`)."""
+        """Marks of the onboarded subscriptions (see `pipeline.onboarding`), by registered subscriber."""
         ...
 
     def source_history(self, source: str) -> SourceHistory | None:
@@ -252,7 +252,7 @@ class IngestTransaction(StateView, AllPapers, Protocol):
         ...
 
     def backlog_shares(self, source: str, subscribers: Collection[str], share: int) -> dict[str, int]:
-        """By subscriber the number of matches of the source's backlog that are still to be sent, of `share` each.
+        """Number of matches of the source's backlog that are still to be sent to each subscriber, of `share` each.
 
         0 for subscribers who were registered after the source's first digest: onboarding gave them theirs.
         """
@@ -309,7 +309,7 @@ class DigestStore(StateView, Protocol):
         ...
 
     def known_files(self) -> Mapping[str, str]:
-        """By file name the SHA-256 of its content when it was last read."""
+        """SHA-256 of the content of each file when it was last read, by file name."""
         ...
 
     def open_runs(self) -> tuple[PlanningRun, ...]:
@@ -341,11 +341,11 @@ class DigestStore(StateView, Protocol):
         ...
 
     def unreadable(self) -> dict[str, str]:
-        """By name of a file that gave no digest the reason."""
+        """Reasons why files gave no digest, by file name."""
         ...
 
     def no_digests(self) -> dict[str, str]:
-        """By name of a file that is clearly no digest, such as a README, the reason."""
+        """Reasons why files are clearly no digests, such as a README, by file name."""
         ...
 
     def notice_records(self, subscriber: str, papers: Iterable[PaperId]) -> dict[PaperId, NoticeRecord]:
@@ -353,7 +353,7 @@ class DigestStore(StateView, Protocol):
         ...
 
     def registered_at(self, subscriber: str) -> datetime | None:
-        """When the subscriber was registered; None for one who is not yet."""
+        """Moment at which the subscriber was registered; None for one who is not yet."""
         ...
 
     def being_planned(self, subscriber: str) -> frozenset[PaperId]:

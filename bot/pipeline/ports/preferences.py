@@ -92,5 +92,5 @@ class PreferenceStore(Protocol):
         ...
 
     def remains(self, subscriber: str, person: int | None) -> dict[str, int]:
-        """By table the number of rows that still name the subscriber or the person; tables without any are left out."""
+        """Number of rows in each table that still name the subscriber or the person; tables without any are left out."""
         ...

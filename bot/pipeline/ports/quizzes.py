@@ -206,7 +206,7 @@ class QuizStore(Protocol):
         ...
 
     def topics(self, papers: Collection[tuple[str, PaperId]]) -> dict[tuple[str, PaperId], tuple[str, ...]]:
-        """By (subscriber, paper) the names of the subscriptions for which the paper was noticed."""
+        """Names of the subscriptions for which the papers were noticed, by (subscriber, paper)."""
         ...
 
     def with_quiz(self, limit: int) -> tuple[Paper, ...]:
