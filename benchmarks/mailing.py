@@ -36,6 +36,7 @@ from bot.adapters.email.transports import SmtpServer, SmtpTransport
 from bot.domain.channels import Target
 from bot.domain.mailbox import Mailbox
 from bot.domain.message import Item, OutgoingMessage
+from bot.domain.site import SiteAddresses
 from tests.rigs.smtp import self_signed
 
 CONNECTIONS = 8
@@ -86,7 +87,7 @@ class Parts:
         self.signer = DkimSigner(domain="example.org", selector="s1", key=key)
         self.settings = EmailSettings(
             sender=Mailbox.parse("Paperboy <paperboy@example.org>"),
-            site_url="https://papers.example.org",
+            site=SiteAddresses("https://papers.example.org"),
             dkim=self.signer,
         )
         content = email_content(an_outgoing(papers), self.settings)

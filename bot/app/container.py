@@ -255,7 +255,7 @@ def _feed_folder(settings: Settings, clock: Clock) -> FeedFolder:
 def _site(settings: Settings) -> FeedSettings:
     return FeedSettings(
         title=settings.site.title,
-        url=settings.site.url,
+        site=settings.site.addresses,
         authority=settings.site.feed_authority,
         entries=settings.atom.entries,
         hub=settings.atom.hub or None,
@@ -360,9 +360,7 @@ def _webhook(settings: Settings) -> "Webhook | None":
     from bot.adapters.telegram.chat import Webhook
     from bot.adapters.telegram.webhook import PATH, webhook_secret
 
-    return Webhook(
-        url=settings.site.url.rstrip("/") + PATH, secret=webhook_secret(telegram.token.get_secret_value())
-    )
+    return Webhook(url=settings.site.url + PATH, secret=webhook_secret(telegram.token.get_secret_value()))
 
 
 def state_figures(container: Container) -> "StateFigures":
@@ -416,7 +414,7 @@ def _chat_site(container: Container) -> "ChatSite":
     from bot.adapters.telegram.requests import ChatSite, Status
 
     settings, store = container.settings, container.store
-    base = settings.site.url.rstrip("/")
+    site = settings.site.addresses
 
     def renew_feed(name: str) -> None:
         store.tokens.renew(name)
@@ -436,7 +434,7 @@ def _chat_site(container: Container) -> "ChatSite":
 
     return ChatSite(
         title=settings.site.title,
-        feed_address=(lambda name: f"{base}/feeds/{store.tokens.issue('feed', name)}.atom")
+        feed_address=(lambda name: site.private_feed(store.tokens.issue("feed", name)))
         if settings.web.listen
         else None,
         renew_feed=renew_feed,

@@ -465,12 +465,12 @@ class Service:
         """Tells the WebSub hub if the public feeds changed since the last ping; a failed ping is repeated later."""
         from bot.adapters.feeds.websub import ping
 
-        atom, site = self._container.settings.atom, self._container.settings.site.url.rstrip("/")
+        atom, site = self._container.settings.atom, self._container.settings.site.addresses
         feed = await asyncio.to_thread(self._container.feeds.everything)
         if self._hub_pinged_for == feed.updated:
             return
         try:
-            await ping(atom.hub, [f"{site}/feed.atom", f"{site}/feed.json"], private=atom.hub_is_private)
+            await ping(atom.hub, [site.public_feed, f"{site.url}/feed.json"], private=atom.hub_is_private)
         except PaperboyError as error:
             log.warning("hub.not_told", extra={"error": str(error)})
             return

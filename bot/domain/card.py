@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 from bot.domain.gist import (
     CleanSummary,
@@ -180,11 +180,6 @@ def web_links(links: Links) -> Links:
         code=web_link(links.code),
         other=tuple(link for link in links.other if web_link(link)),
     )
-
-
-def paper_url(site_url: str, paper: PaperId) -> str:
-    """URL of the paper's page on the web server."""
-    return f"{site_url.rstrip('/')}/papers/{quote(paper, safe=':/')}"
 
 
 def marked(text: str, words: Iterable[str]) -> Pieces:

@@ -14,6 +14,7 @@ from bot.domain.incidents import STOPPED
 from bot.domain.matcher import SubscriptionMatcher
 from bot.domain.notices import Reason
 from bot.domain.papers import PaperId
+from bot.domain.site import SiteAddresses
 from bot.domain.subscriptions import Subscriber
 from bot.pipeline.incidents import IncidentLog
 from bot.pipeline.ports import FeedWriter, TokenStore
@@ -35,7 +36,7 @@ class FeedSettings:
     """Settings of all feeds; their ids begin with `authority` (RFC 4151), `entries` is the most that a feed has."""
 
     title: str
-    url: str
+    site: SiteAddresses
     authority: str
     entries: int
     hub: str | None = None
@@ -53,12 +54,13 @@ class FeedBuilder:
     """Builds feeds from the state, newest papers first."""
 
     def __init__(
-        self, papers: PaperStore, tokens: TokenStore, registry: SubscriberRegistry, site: FeedSettings
+        self, papers: PaperStore, tokens: TokenStore, registry: SubscriberRegistry, settings: FeedSettings
     ) -> None:
         self._papers = papers
         self._tokens = tokens
         self._registry = registry
-        self._site = site
+        self._settings = settings
+        self._site = settings.site
         self._cache: dict[tuple[str, PaperId], _CachedEntry] = {}
         self._cache_matcher: SubscriptionMatcher | None = None
         self._months: tuple[str, _Archive] | None = None
@@ -66,12 +68,12 @@ class FeedBuilder:
     @property
     def entries(self) -> int:
         """The most entries of a feed."""
-        return self._site.entries
+        return self._settings.entries
 
     def everything(self) -> Feed:
         """The feed of all papers."""
-        entries = tuple(self._entry(stored, ()) for stored in self._papers.newest(self._site.entries))
-        feed = self._feed(EVERYTHING, self._site.title, entries, "/feed.atom")
+        entries = tuple(self._entry(stored, ()) for stored in self._papers.newest(self._settings.entries))
+        feed = self._feed(EVERYTHING, self._settings.title, entries, self._site.public_feed)
         newest = max((entry.updated.date().replace(day=1) for entry in entries), default=date.max)
         return replace(feed, previous=self._archive_url(self._month_before(newest)))
 
@@ -82,12 +84,12 @@ class FeedBuilder:
             return None
         stored = self._papers.stored(ids)
         entries = tuple(self._entry(stored[paper], ()) for paper in reversed(ids) if paper in stored)
-        title = f"{self._site.title}: {month:%Y-%m}"
-        feed = self._feed(f"archive/{month:%Y-%m}", title, entries, f"/archive/{month:%Y-%m}.atom")
+        title = f"{self._settings.title}: {month:%Y-%m}"
+        feed = self._feed(f"archive/{month:%Y-%m}", title, entries, self._site.archive(month))
         return replace(
             feed,
             previous=self._archive_url(self._month_before(month)),
-            current=self._site.url.rstrip("/") + "/feed.atom",
+            current=self._site.public_feed,
         )
 
     def is_closed(self, month: date, now: datetime) -> bool:
@@ -105,18 +107,18 @@ class FeedBuilder:
         """The feed of a query, from its matches, newest first, with their reasons."""
         entries = tuple(self._entry(stored, why) for stored, why in matches)
         name = f"query/{hashlib.sha256(query.encode()).hexdigest()[:32]}"
-        return self._feed(name, f"{self._site.title}: {query}", entries, path)
+        return self._feed(name, f"{self._settings.title}: {query}", entries, self._site.url + path)
 
     def of_subscriber(self, subscriber: Subscriber) -> Feed:
         """The private feed of a subscriber: their notices, with the reasons."""
-        notices = self._papers.noticed(subscriber.id, self._site.entries)
+        notices = self._papers.noticed(subscriber.id, self._settings.entries)
         # The reasons of a `like:` subscription change with every paper: such entries cannot be cached.
         changing = any(subscription.like for subscription in subscriber.subscriptions)
         entry = self._personal_entry if changing else self._cached_entry
         entries = tuple(entry(subscriber, notice) for notice in notices)
         token = self._tokens.issue("feed", subscriber.id)
-        title = f"{self._site.title}: {subscriber.id}"
-        return self._feed(f"subscriber/{subscriber.id}", title, entries, f"/feeds/{token}.atom")
+        title = f"{self._settings.title}: {subscriber.id}"
+        return self._feed(f"subscriber/{subscriber.id}", title, entries, self._site.private_feed(token))
 
     def of_token(self, token: str) -> Feed | None:
         """The private feed of this token; None for an unknown token or a subscriber without a feed."""
@@ -162,7 +164,7 @@ class FeedBuilder:
         return max((other for other in self._archive().months if other < month), default=None)
 
     def _archive_url(self, month: date | None) -> str | None:
-        return f"{self._site.url.rstrip('/')}/archive/{month:%Y-%m}.atom" if month else None
+        return self._site.archive(month) if month else None
 
     def _cached_entry(self, subscriber: Subscriber, notice: NoticedPaper) -> FeedEntry:
         """The entry, from the cache where notice and paper are unchanged, as most are from one writing to the next."""
@@ -181,15 +183,15 @@ class FeedBuilder:
         paper = notice.stored.paper
         return self._entry(notice.stored, self._registry.reasons(subscriber, paper, notice.subscriptions))
 
-    def _feed(self, name: str, title: str, entries: tuple[FeedEntry, ...], path: str) -> Feed:
+    def _feed(self, name: str, title: str, entries: tuple[FeedEntry, ...], self_url: str) -> Feed:
         return Feed(
-            id=feed_id(self._site.authority, name),
+            id=feed_id(self._settings.authority, name),
             title=title,
             updated=max((entry.updated for entry in entries), default=_NO_NEWS),
             entries=entries,
-            self_url=self._site.url.rstrip("/") + path,
+            self_url=self_url,
             site_url=self._site.url,
-            hub=self._site.hub,
+            hub=self._settings.hub,
         )
 
     def _entry(self, stored: StoredPaper, why: tuple[Reason, ...]) -> FeedEntry:
@@ -197,7 +199,7 @@ class FeedBuilder:
         first_seen = stored.first_seen_at
         published = datetime.combine(day, time(), UTC) if day else first_seen
         return FeedEntry(
-            id=entry_id(self._site.authority, stored.paper.id),
+            id=entry_id(self._settings.authority, stored.paper.id),
             paper=stored.paper,
             published=min(published, first_seen),
             updated=stored.changed_at,

@@ -10,11 +10,12 @@ from bot.domain.feeds import FeedEntry, entry_id
 from bot.domain.mailbox import Mailbox
 from bot.domain.message import Item
 from bot.domain.papers import Paper, PaperId, merge
+from bot.domain.site import SiteAddresses
 from tests.adapters.feeds.test_atom import faults
 from tests.builders import AUTHORITY, NOW, a_feed, a_reason, an_outgoing
 
 SETTINGS = EmailSettings(
-    sender=Mailbox.parse("Paperboy <paperboy@example.org>"), site_url="https://papers.example.org"
+    sender=Mailbox.parse("Paperboy <paperboy@example.org>"), site=SiteAddresses("https://papers.example.org")
 )
 
 

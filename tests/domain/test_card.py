@@ -10,13 +10,12 @@ from bot.domain.card import (
     card_of,
     cut_pieces,
     marked,
-    paper_url,
     source_names,
     text_of,
     web_link,
 )
 from bot.domain.notices import Reason
-from bot.domain.papers import Edition, PaperId, Point, Summary
+from bot.domain.papers import Edition, Point, Summary
 from bot.domain.text import cut, one_line
 from tests.builders import a_reason, an_edition, an_item
 
@@ -72,10 +71,6 @@ def test_only_plain_web_links_are_kept(url) -> None:
 )
 def test_web_links_are_kept_as_they_are(url) -> None:
     assert web_link(url) == url
-
-
-def test_a_paper_s_page_keeps_its_id_readable() -> None:
-    assert paper_url("https://p.org/", PaperId("arxiv:cs/0112017")) == "https://p.org/papers/arxiv:cs/0112017"
 
 
 def test_matched_words_are_whole_words_in_any_case() -> None:

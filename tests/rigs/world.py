@@ -3,6 +3,7 @@
 import random
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from bot.adapters.feeds.folder import AtomPublisher
@@ -12,6 +13,7 @@ from bot.domain.channels import ChannelKind
 from bot.domain.delivery import State
 from bot.domain.digests import Digest
 from bot.domain.flood_guard import NO_GUARD
+from bot.domain.site import SiteAddresses
 from bot.domain.subscriptions import Subscriber
 from bot.pipeline.compose import MessageBuilder
 from bot.pipeline.dispatch import Dispatcher
@@ -29,7 +31,9 @@ from tests.rigs.files import FakeFile, Press
 from tests.rigs.ports import Faults, Hooked
 from tests.rigs.publishers import FakePublisher, KeptFeeds
 
-SITE = FeedSettings(title="Paperboy", url="https://papers.example.org", authority=AUTHORITY, entries=100)
+SITE = FeedSettings(
+    title="Paperboy", site=SiteAddresses("https://papers.example.org"), authority=AUTHORITY, entries=100
+)
 
 
 class World:
@@ -63,7 +67,7 @@ class World:
         self.deliveries = deliveries
         incidents: Any = Hooked(self.store.incidents, "incidents", self.faults)
         self.digests: Any = Hooked(self.store.digests, "digests", self.faults)
-        site = FeedSettings(title=SITE.title, url=SITE.url, authority=AUTHORITY, entries=entries)
+        site = replace(SITE, entries=entries)
         self.feeds = FeedBuilder(self.store.papers, self.store.tokens, self.registry, site)
         ways_out = publishers if publishers is not None else (self.telegram, self.email)
         by_kind: dict[ChannelKind, Publisher] = {publisher.kind: publisher for publisher in ways_out}

@@ -50,7 +50,7 @@ def confirmation_mail(request: ConfirmationRequest, settings: EmailSettings) -> 
         "otherwise": texts["otherwise"],
     }
     subject = texts["subject"].format(site=settings.site_title)
-    url = f"{settings.site_url.rstrip('/')}/confirm/{request.token}"
+    url = settings.site.confirm(request.token)
     html = template("confirm.html").render(
         lines=lines, subject=subject, url=url, words=words, site=settings.site_title
     )

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from string import ascii_uppercase
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from bot.adapters.email.dkim import DkimSigner
@@ -17,7 +17,6 @@ from bot.domain.card import (
     Pieces,
     card_of,
     cut_pieces,
-    paper_url,
     text_of,
     web_link,
 )
@@ -27,8 +26,11 @@ from bot.domain.message import Item, OutgoingMessage
 from bot.domain.notices import Reason
 from bot.domain.papers import Paper, Question
 from bot.domain.quizzes.polls import poll_of, shuffle_seed
+from bot.domain.site import SiteAddresses
 from bot.domain.text import cut, one_line, plain_line, sentences
 from bot.domain.translations import Wording, wording
+
+_LOCAL = SiteAddresses("http://127.0.0.1:8080")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,14 +39,14 @@ class EmailSettings:
 
     sender: Mailbox
     site_title: str = "Paperboy"
-    site_url: str = "http://127.0.0.1:8080"
+    site: SiteAddresses = _LOCAL
     dkim: DkimSigner | None = None
     bounces: Mailbox | None = None
     """Address that undeliverable mails are returned to."""
 
     def __post_init__(self) -> None:
-        if web_link(self.site_url) is None:
-            raise ValueError(f"site.url is no http or https address: {one_line(self.site_url, 80)!r}")
+        if web_link(self.site.url) is None:
+            raise ValueError(f"site.url is no http or https address: {one_line(self.site.url, 80)!r}")
 
 
 # --- questions
@@ -251,15 +253,14 @@ class EmailContent:
 def email_content(outgoing: OutgoingMessage, settings: EmailSettings) -> EmailContent:
     """The content of the mail for that message, not yet limited in size."""
     words = wording(outgoing.language)
-    site_url = settings.site_url.rstrip("/")
+    site = settings.site
     cards = [card_of(item, language=outgoing.language) for item in outgoing.items]
     topics = _topics(cards)
     counted = Counter(topics)
     day = outgoing.created_at.astimezone(ZoneInfo(outgoing.timezone)).date()
     count = len(cards) + outgoing.more
     subscriptions = dict.fromkeys(match.subscription for card in cards for match in card.matches)
-    token = outgoing.unsubscribe_token
-    preferences = _capability(site_url, "preferences", outgoing.preferences_token)
+    unsubscribe, preferences = outgoing.unsubscribe_token, outgoing.preferences_token
     content = EmailContent(
         subject=_subject(words, cards, counted, count, words.brief_day(day)),
         preheader=_preheader(words, cards, count),
@@ -268,16 +269,16 @@ def email_content(outgoing: OutgoingMessage, settings: EmailSettings) -> EmailCo
         day=words.day(day),
         note="",
         topics=tuple(EmailTopic(name=name, count=number) for name, number in counted.most_common() if name),
-        entries=tuple(_entries(outgoing, topics, site_url, preferences, words)),
-        rest=tuple(_left_out(outgoing, site_url)),
+        entries=tuple(_entries(outgoing, topics, site, words)),
+        rest=tuple(_left_out(outgoing, site)),
         unnamed=outgoing.more - len(outgoing.more_papers),
-        site_url=site_url + "/",
+        site_url=site.front,
         why_you=words.why_you.format(
             address=one_line(outgoing.target.address, 120),
             subscriptions=cut(", ".join(subscriptions) or settings.site_title, 400),
         ),
-        unsubscribe_url=_capability(site_url, "unsubscribe", token),
-        preferences_url=preferences,
+        unsubscribe_url=site.unsubscribe(unsubscribe) if unsubscribe else None,
+        preferences_url=site.preferences(preferences) if preferences else None,
         words=words,
     )
     content = content.shortened(MOST_ENTRIES, len(cards) + len(content.rest))
@@ -305,16 +306,8 @@ def _topics(cards: Sequence[Card]) -> list[str]:
     return [min(names, key=lambda name: counts[name], default="") for names in subscriptions]
 
 
-def _capability(site_url: str, page: str, token: str | None) -> str | None:
-    return f"{site_url}/{page}/{quote(token, safe='')}" if token else None
-
-
 def _entries(
-    outgoing: OutgoingMessage,
-    topics: Sequence[str],
-    site_url: str,
-    preferences: str | None,
-    words: Wording,
+    outgoing: OutgoingMessage, topics: Sequence[str], site: SiteAddresses, words: Wording
 ) -> Iterator[EmailEntry]:
     question = 1
     for number, (item, topic) in enumerate(zip(outgoing.items, topics, strict=True), start=1):
@@ -322,17 +315,20 @@ def _entries(
         if item.quiz and number <= MOST_ENTRIES:
             quiz = _questions(item.quiz, first=question, target=outgoing.target.key, words=words)
             question += len(quiz)
-        entry = _common_entry(item.paper, item.reasons, outgoing.language, site_url)
-        not_for_me = paper_url(preferences, item.paper.id) if preferences and item.reasons else ""
+        entry = _common_entry(item.paper, item.reasons, outgoing.language, site)
+        token = outgoing.preferences_token
+        not_for_me = site.objection(token, item.paper.id) if token and item.reasons else ""
         yield replace(entry, number=number, topic=topic, quiz=quiz, not_for_me=not_for_me, common=entry)
 
 
 @lru_cache(maxsize=_CACHED_ENTRIES)
-def _common_entry(paper: Paper, reasons: tuple[Reason, ...], language: str, site_url: str) -> EmailEntry:
+def _common_entry(
+    paper: Paper, reasons: tuple[Reason, ...], language: str, site: SiteAddresses
+) -> EmailEntry:
     """The entry as all mails show it that bring the paper for these reasons."""
     words = wording(language)
     card = card_of(Item(paper=paper, reasons=reasons), language=language)
-    page = paper_url(site_url, card.id)
+    page = site.paper(card.id)
     links = tuple(_links(card, page, words))
     points = tuple(_points(card))
     visible = (card.title, card.gist, *card.authors[:_AUTHORS], *(point.text for point in points))
@@ -414,11 +410,11 @@ def _publisher(url: str) -> str:
     return _PUBLISHERS.get(host, host)
 
 
-def _left_out(outgoing: OutgoingMessage, site_url: str) -> Iterator[EmailEntry]:
+def _left_out(outgoing: OutgoingMessage, site: SiteAddresses) -> Iterator[EmailEntry]:
     """The papers over the daily limit, as short entries."""
     for number, paper in enumerate(outgoing.more_papers, start=len(outgoing.items) + 1):
         card = card_of(Item(paper=paper), language=outgoing.language)
-        link = card.links.abs or paper_url(site_url, card.id)
+        link = card.links.abs or site.paper(card.id)
         yield EmailEntry(number=number, title=card.title, link=link, topic="").short
 
 

@@ -7,10 +7,11 @@ from datetime import datetime
 from html import escape
 from threading import Lock
 
-from bot.domain.card import Card, CardMatch, CardPoint, Pieces, card_of, paper_url, web_link
+from bot.domain.card import Card, CardMatch, CardPoint, Pieces, card_of, web_link
 from bot.domain.feeds import Feed, FeedEntry
 from bot.domain.message import Item
 from bot.domain.papers import Links
+from bot.domain.site import SiteAddresses
 from bot.domain.text import one_line
 from bot.domain.translations import Wording, wording
 
@@ -37,7 +38,7 @@ def entry_parts(entry: FeedEntry, feed: Feed) -> EntryParts:
         Item(paper=entry.paper, reasons=entry.reasons), language=feed.language, text_limit=_TEXT_LIMIT
     )
     site_url = web_link(feed.site_url)
-    page = paper_url(site_url, card.id) if site_url else None
+    page = SiteAddresses(site_url).paper(card.id) if site_url else None
     return EntryParts(
         title=card.title_text,
         summary=card.gist_text,

@@ -26,7 +26,6 @@ from bot.domain.card import (
     Piece,
     Pieces,
     card_of,
-    paper_url,
     text_of,
     web_link,
 )
@@ -40,6 +39,7 @@ from bot.domain.query import Query
 from bot.domain.query.faults import fault_text, hints_on
 from bot.domain.quizzes.polls import evidence_for, poll_of
 from bot.domain.schedule import schedule_text
+from bot.domain.site import SiteAddresses
 from bot.domain.subscriptions import Channel, Subscriber
 from bot.domain.text import columns, cut, one_line, plain_line
 from bot.domain.translations import Wording, wording
@@ -151,12 +151,12 @@ class QueryFault:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SubscriberPreferences:
-    """A subscriber with their subscriptions and choices; `feed` is the path of their private feed, if they have one."""
+    """A subscriber with their subscriptions and choices; `feed_token` opens their private feed, if they have one."""
 
     subscriber: Subscriber
     listed: tuple[ListedSubscription, ...]
     choices: Choices
-    feed: str | None
+    feed_token: str | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -188,8 +188,9 @@ class Pages:
         self._is_open = is_open
         self._capabilities = capabilities
         self.title = one_line(title, 80) or "Paperboy"
-        self.url = url.rstrip("/") if web_link(url) else ""
+        self.url = url if web_link(url) else ""
         self.base = urlsplit(self.url).path
+        self._paths, self._addresses = SiteAddresses(self.base), SiteAddresses(self.url or self.base)
 
     def front(self, language: PageLanguage, days: Days, papers: Mapping[date | None, Sequence[Paper]]) -> str:
         """The front page: a chart of papers per day, the papers of the newest days, and links to earlier days."""
@@ -390,7 +391,7 @@ class Pages:
             cut(f"{text} · {texts.preview}", 120) if text else texts.preview,
             query=text,
             days=f"{days:,}",
-            feed=(self.url or self.base) + feed,
+            feed=self._addresses.url + feed,
             feed_path=self.base + feed,
             mail=self._mail,
             is_open=self._is_open,
@@ -444,7 +445,7 @@ class Pages:
 
     def paper_path(self, paper: PaperId) -> str:
         """The path of the paper's page, below the site's prefix."""
-        return paper_url(self.base, paper)
+        return self._paths.paper(paper)
 
     def unsubscribe(self, language: PageLanguage, target: Target, *, done: bool) -> str:
         """The page that asks before unsubscribing, or with `done` the one that confirms it."""
@@ -494,7 +495,7 @@ class Pages:
             None,
             texts.preferences,
             key=key,
-            export=f"{self.base}/preferences/{token}/export",
+            export=f"{self._paths.preferences(token)}/export",
             done=done,
             fault=fault,
             typed=defaultdict(str, typed if refused is not None else {}),
@@ -524,7 +525,7 @@ class Pages:
                 }
                 for channel in person.channels
             ],
-            feed=(self.url or self.base) + preferences.feed if preferences.feed else None,
+            feed=self._addresses.private_feed(preferences.feed_token) if preferences.feed_token else None,
         )
 
     def objection(
@@ -610,8 +611,8 @@ class Pages:
         self, token: str, language: str | None, done: int | None, paper: PaperId | None = None
     ) -> str:
         """The path of a person's preferences, or of their objection to a paper, below the site's prefix."""
-        path = f"/preferences/{token}"
-        return self.base + search_path(paper_url(path, paper) if paper else path, lang=language, done=done)
+        path = self._paths.objection(token, paper) if paper else self._paths.preferences(token)
+        return search_path(path, lang=language, done=done)
 
     def message(
         self, language: PageLanguage, name: str, *, searched: str | None = None, **values: object

@@ -108,12 +108,11 @@ class WebService:
         subscriber = self.preferences.subscriber(name) if name else None
         if name is None or subscriber is None:
             return None
-        feed = f"/feeds/{self._tokens.issue('feed', name)}.atom" if subscriber.has_feed else None
         return SubscriberPreferences(
             subscriber=subscriber,
             listed=self.preferences.listed(name),
             choices=self.preferences.choices(name),
-            feed=feed,
+            feed_token=self._tokens.issue("feed", name) if subscriber.has_feed else None,
         )
 
     def objection_of(self, token: str, paper: PaperId) -> tuple[Objection, SubscriberPreferences] | None:

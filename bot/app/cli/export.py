@@ -65,8 +65,8 @@ def opml(context: typer.Context, as_json: JsonOption = False, config: ConfigOpti
         raise UsageError("there is no web server (web.listen is empty), so no feed has an address")
     from bot.adapters.feeds.opml import Outline, render_opml
 
-    title, url = settings.site.title, settings.site.url.rstrip("/")
-    outline = Outline(title=title, feed_url=f"{url}/feed.atom", page_url=url)
+    title, site = settings.site.title, settings.site.addresses
+    outline = Outline(title=title, feed_url=site.public_feed, page_url=site.url)
     text = render_opml(title, [outline]).decode()
     if as_json:
         say_json({"opml": text})

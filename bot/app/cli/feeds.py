@@ -92,16 +92,16 @@ def feed_addresses(
     from bot.adapters.feeds.folder import FeedFolder
     from bot.pipeline.feeds import EVERYTHING
 
-    folder, site = FeedFolder(settings.atom.folder), settings.site.url if settings.web.listen else None
+    folder, site = FeedFolder(settings.atom.folder), settings.site.addresses if settings.web.listen else None
     everything = FeedAddress(
-        subscriber=None, url=f"{site}/feed.atom" if site else None, file=str(folder.path(EVERYTHING))
+        subscriber=None, url=site.public_feed if site else None, file=str(folder.path(EVERYTHING))
     )
     private = (
         FeedAddress(
             subscriber=subscriber.id,
-            url=f"{site}/feeds/{store.tokens.issue('feed', subscriber.id)}.atom" if site and store else None,
+            url=site.private_feed(store.tokens.issue("feed", subscriber.id)) if site and store else None,
             file=str(folder.path(subscriber.id)),
-            preferences=f"{site}/preferences/{store.tokens.issue('preferences', subscriber.id)}"
+            preferences=site.preferences(store.tokens.issue("preferences", subscriber.id))
             if site and store
             else None,
         )

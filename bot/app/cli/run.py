@@ -176,7 +176,7 @@ def first_lines(container: "Container", result: "IngestResult") -> list[str]:
     kinds = {channel.kind for subscriber in subscribers.values() for channel in subscriber.channels}
     channels = {kind: channel for kind, channel in CHANNELS.items() if kind in kinds}
     feeds = 1 + sum(subscriber.has_feed for subscriber in subscribers.values())
-    served = f", and at {settings.site.url.rstrip('/')}/feed.atom" if settings.web.listen else ""
+    served = f", and at {settings.site.addresses.public_feed}" if settings.web.listen else ""
     return [
         f"paperboy {__version__} is running",
         f"  read      {counted(counts.digests, 'digest')}: {counted(counts.papers, 'paper')},"

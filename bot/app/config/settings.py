@@ -67,6 +67,7 @@ from bot.app.config.validation import (
 from bot.app.config.yaml import KeyPath, YamlDocument, is_absent, read_document, to_data
 from bot.domain.errors import ConfigError, Fault
 from bot.domain.mailbox import Mailbox
+from bot.domain.site import SiteAddresses
 from bot.domain.sources import Source
 
 _LONGEST_BOUNCES = 32
@@ -169,6 +170,11 @@ class Site(Section):
         "paperboy.example,2026",
         description="RFC 4151 authority and year, part of every feed id; never change it.",
     )
+
+    @property
+    def addresses(self) -> SiteAddresses:
+        """Addresses of the pages and feeds below `url`."""
+        return SiteAddresses(self.url)
 
 
 class Watch(Section):

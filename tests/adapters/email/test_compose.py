@@ -18,10 +18,11 @@ from bot.domain.errors import Refused
 from bot.domain.mailbox import Mailbox
 from bot.domain.message import OutgoingMessage, Receipt
 from bot.domain.papers import Links, Point, Question, Summary
+from bot.domain.site import SiteAddresses
 from tests.builders import a_paper, a_question, a_reason, an_alarm_message, an_edition, an_item, an_outgoing
 
 SETTINGS = EmailSettings(
-    sender=Mailbox.parse("Paperboy <paperboy@example.org>"), site_url="https://papers.example.org"
+    sender=Mailbox.parse("Paperboy <paperboy@example.org>"), site=SiteAddresses("https://papers.example.org")
 )
 EXPECTED_HEADERS = [
     "From",
@@ -101,7 +102,7 @@ def test_a_long_unsubscribe_address_stays_on_one_line() -> None:
 
 
 def test_one_click_is_offered_over_https_only() -> None:
-    mail = a_mail(settings=replace(SETTINGS, site_url="http://127.0.0.1:8080"))
+    mail = a_mail(settings=replace(SETTINGS, site=SiteAddresses("http://127.0.0.1:8080")))
     assert mail["List-Unsubscribe"] == "<http://127.0.0.1:8080/unsubscribe/t0ken>"
     assert "List-Unsubscribe-Post" not in mail
 
@@ -240,7 +241,7 @@ def test_a_name_and_an_international_domain_are_taken() -> None:
 
 def test_a_site_address_that_is_no_web_address_is_refused() -> None:
     with pytest.raises(ValueError, match=r"site\.url"):
-        replace(SETTINGS, site_url="javascript:alert(1)")
+        replace(SETTINGS, site=SiteAddresses("javascript:alert(1)"))
 
 
 # --- what stands in it ----------------------------------------------------------------------------

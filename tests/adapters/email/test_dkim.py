@@ -16,6 +16,7 @@ from bot.adapters.email.dkim import DkimSigner, _relaxed_body, dkim_signer
 from bot.adapters.email.publisher import compose
 from bot.domain.errors import UsageError
 from bot.domain.mailbox import Mailbox
+from bot.domain.site import SiteAddresses
 from tests.builders import NOW, an_item, an_outgoing
 
 RSA = rsa.generate_private_key(public_exponent=65537, key_size=2048)
@@ -47,7 +48,7 @@ def signer(key) -> DkimSigner:
 def signed(key, **parts) -> bytes:
     who = EmailSettings(
         sender=Mailbox.parse("Paperboy <paperboy@example.org>"),
-        site_url="https://papers.example.org",
+        site=SiteAddresses("https://papers.example.org"),
         dkim=signer(key),
     )
     outgoing = an_outgoing(

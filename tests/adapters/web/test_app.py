@@ -281,7 +281,7 @@ async def test_unknown_papers_are_not_found(client: httpx.AsyncClient, asked) ->
 
 
 async def test_a_site_below_a_path_keeps_its_links_there(service: FakeService) -> None:
-    app = an_app(service, site_url=f"{SITE}/paperboy/")
+    app = an_app(service, site_url=f"{SITE}/paperboy")
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=SITE) as client:
         tree = page(await client.get("/"))
         links = [node.attributes["href"] for node in tree.css("body a, link[rel=stylesheet]")]

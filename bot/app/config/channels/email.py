@@ -94,7 +94,7 @@ def _email_settings(settings: Settings) -> "EmailSettings":
     return EmailSettings(
         sender=settings.email.sender,
         site_title=settings.site.title,
-        site_url=settings.site.url,
+        site=settings.site.addresses,
         dkim=signer,
         bounces=settings.email.bounces,
     )
