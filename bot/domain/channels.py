@@ -88,7 +88,7 @@ class Capabilities:
     """A target is one document, rewritten as a whole: it takes all that is due, at any hour, and no alarms."""
     noun: str = "messages"
     """The word for its messages in alarms, in the plural."""
-    words: Mapping[str, ChannelWords] = field(default_factory=dict)
+    words: Mapping[str, ChannelWords] = field(default_factory=dict, hash=False)
     """Words by language, at least in `en`; without any it is called by its kind."""
     limits: Limits = field(default_factory=Limits)
     at_once: int | None = None

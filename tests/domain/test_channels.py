@@ -14,6 +14,11 @@ def test_a_channel_has_words_in_the_readers_language_else_in_english() -> None:
     assert Capabilities().words_in("en") is None
 
 
+def test_channels_can_be_members_of_sets_whatever_their_words_are() -> None:
+    words = {"en": ChannelWords(name="Feed", target="the feed")}
+    assert len({Capabilities(words=words), Capabilities(words=dict(words)), Capabilities()}) == 2
+
+
 def test_a_channel_that_says_nothing_of_its_addresses_takes_any_text_and_owns_no_papers() -> None:
     capabilities = Capabilities()
     assert capabilities.parse_address("/x") == capabilities.address_value("/x") == "/x"
