@@ -24,7 +24,7 @@ class Target:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Limit:
-    """At most `most` messages within any `span`."""
+    """Limit: at most `most` messages within any `span`."""
 
     most: int
     span: timedelta

@@ -46,7 +46,7 @@ class Rarity:
     notices: int = 0
 
     def of(self, subscription: str) -> float:
-        """From 1, for a subscription with a part in all notices, to 2, for one with a part in none; 1 without notices."""
+        """The rarity from 1, for a subscription with a part in all notices, to 2, for one with a part in none; 1 without notices."""
         return 2 - self.counts.get(subscription, 0) / self.notices if self.notices else 1.0
 
 

@@ -19,17 +19,17 @@ _AT = re.compile(r"(\w+) at (\d{1,2}:\d{2})")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Immediately:
-    """As soon as possible."""
+    """Schedule: as soon as possible."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Hourly:
-    """At each full hour of the wall clock."""
+    """Schedule: at each full hour of the wall clock."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class At:
-    """At one time of the wall clock on certain days of the week (Monday is 0)."""
+    """Schedule: at one time of the wall clock on certain days of the week (Monday is 0)."""
 
     days: frozenset[int]
     at: time

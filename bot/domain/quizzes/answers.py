@@ -211,7 +211,7 @@ def pick_one(quiz: tuple[Question, ...]) -> Question | None:
 
 
 def guessability(question: Question) -> float:
-    """From 0 to 1: how likely the right option is guessed without having read the paper.
+    """How likely the right option is guessed without having read the paper, from 0 to 1.
 
     It is the mean of the guesser's share for the right option and of whether that is the longest one. Where the right
     option is unknown the likeliest guess stands for it; an inferred answer counts by its confidence.

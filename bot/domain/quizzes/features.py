@@ -303,7 +303,7 @@ def _coverage(own: tuple[str, ...], question: QuestionContext) -> Features:
 
 
 def _sections(own: tuple[str, ...], question: QuestionContext) -> Features:
-    """In which sections of the text the option's own words stand, and whether the question points there."""
+    """The sections of the text in which the option's own words stand, and whether the question points there."""
     features: Features = {}
     total = sum(map(question.weigh, own))
     for section in SECTIONS:
