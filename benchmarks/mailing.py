@@ -31,8 +31,9 @@ from bot.adapters.email.dkim import DkimSigner
 from bot.adapters.email.html import html_body
 from bot.adapters.email.mime import alternatives
 from bot.adapters.email.publisher import EmailPublisher, compose
+from bot.adapters.email.servers import SmtpServer
 from bot.adapters.email.text import text_body
-from bot.adapters.email.transports import SmtpServer, SmtpTransport
+from bot.adapters.email.transports import SmtpTransport
 from bot.domain.channels import Target
 from bot.domain.mailbox import Mailbox
 from bot.domain.message import Item, OutgoingMessage

@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from bot.domain.text import one_line
 
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
-_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
+_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+LOCAL_PART = rf"{_ATOM}(?:\.{_ATOM})*"
+"""Pattern of what stands before the @ (RFC 5321 dot-string)."""
+DOMAIN = rf"{_LABEL}(?:\.{_LABEL})*"
+"""Pattern of a domain in ASCII (RFC 1123: a label has at most 63 characters)."""
 _NAMED = re.compile(r"(?P<name>[^<>@,;:\"\\]*|\"[^<>\"\\]*\")\s*<(?P<address>[^<>]*)>")
-_LOCAL = re.compile(rf"{_ATOM}(?:\.{_ATOM})*")
-_DOMAIN = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
+_ADDRESS = re.compile(rf"{LOCAL_PART}@{DOMAIN}")
 _LONGEST_LOCAL, _LONGEST_ADDRESS = 64, 254
 
 
@@ -36,10 +39,13 @@ class Mailbox:
             domain = ""
         address = f"{local}@{domain}"
         fits = len(local) <= _LONGEST_LOCAL and len(address) <= _LONGEST_ADDRESS
-        one_address = fits and _LOCAL.fullmatch(local) and _DOMAIN.fullmatch(domain)
-        if not one_address or "=?" in name or "\n" in text or "\r" in text:
+        if not (fits and _ADDRESS.fullmatch(address)) or "=?" in name or "\n" in text or "\r" in text:
             raise ValueError(f"not one mail address: {one_line(text, 80)!r}")
         return cls(address=address, name=name)
+
+    @property
+    def local_part(self) -> str:
+        return self.address.rpartition("@")[0]
 
     @property
     def domain(self) -> str:

@@ -13,10 +13,10 @@ import ssl
 import stat
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from email.message import Message
 from pathlib import Path
 
+from bot.adapters.email.servers import ImapFolder
 from bot.domain.errors import ReportsUnreadable
 from bot.domain.mailbox import Mailbox
 from bot.domain.reports import DeliveryReport, Verdict
@@ -35,8 +35,7 @@ _MAX_MAILS = 1_000
 
 def return_address(bounces: Mailbox, token: str) -> str:
     """The envelope sender of mails to one target, to which undeliverable ones are returned (VERP)."""
-    local, _, domain = bounces.address.rpartition("@")
-    return f"{local}+{token}@{domain}"
+    return f"{bounces.local_part}+{token}@{bounces.domain}"
 
 
 # --- reading a report -------------------------------------------------------------------------------------
@@ -115,10 +114,8 @@ def _word(group: Message, name: str) -> str:
 
 def _tokens(mail: Message, parts: Iterable[Message], bounces: Mailbox) -> tuple[str, ...]:
     """Tokens in the addresses that the report came to, then in those that it names as the original sender."""
-    local, _, domain = bounces.address.rpartition("@")
-    address = re.compile(
-        rf"(?<![\w.+-]){re.escape(local)}\+({_TOKEN})@{re.escape(domain)}(?![\w.-])", re.IGNORECASE
-    )
+    local, domain = re.escape(bounces.local_part), re.escape(bounces.domain)
+    address = re.compile(rf"(?<![\w.+-]){local}\+({_TOKEN})@{domain}(?![\w.-])", re.IGNORECASE)
     values = [str(value) for name in _RECIPIENT_HEADERS for value in mail.get_all(name, [])]
     values += [
         str(value) for part in parts for name in _ORIGINAL_SENDER_HEADERS for value in part.get_all(name, [])
@@ -181,19 +178,6 @@ class MaildirReports:
                         if stat.S_ISREG(state.st_mode) and "S" not in path.name.partition(":2,")[2]:
                             unread.append((state.st_mtime, path))
         return [path for _, path in sorted(unread)]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ImapFolder:
-    """A folder on an IMAP server, reached by implicit TLS."""
-
-    host: str
-    user: str
-    folder: str
-    port: int = 993
-
-    def __str__(self) -> str:
-        return f"imaps://{self.host}:{self.port}/{self.folder}"
 
 
 _TIMEOUT_SECONDS = 30

@@ -9,12 +9,12 @@ import re
 import ssl
 from collections.abc import Awaitable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Literal, TypeVar
 
 from bot.adapters import atomic_file
+from bot.adapters.email.servers import SmtpServer
 from bot.domain.errors import (
     ChannelDown,
     NotSent,
@@ -29,22 +29,6 @@ from bot.domain.message import Begin, unrecorded
 from bot.domain.text import one_line
 
 log = logging.getLogger(__name__)
-
-Security = Literal["starttls", "tls", "none"]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class SmtpServer:
-    """A mail server; `security` is required of the connection."""
-
-    host: str
-    port: int
-    security: Security
-    user: str | None = None
-
-    def __str__(self) -> str:
-        return f"{self.host}:{self.port}"
-
 
 Phase = Literal["connect", "login", "sender", "recipient", "data", "content"]
 """Phase of the session in which a reply came; `content` is the reply to the final dot."""

@@ -4,26 +4,20 @@ import datetime as dt
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 from urllib.parse import SplitResult, unquote, urlsplit
 
+from bot.adapters.email.servers import ImapFolder, Security, SmtpServer
 from bot.app.config.validation import Context, FieldFault, resolved_path
-from bot.domain.mailbox import Mailbox
+from bot.domain.mailbox import DOMAIN, LOCAL_PART, Mailbox
 from bot.domain.sources import MIN_INTERVAL
 
-Encryption = Literal["starttls", "tls", "none"]
-_SMTP: dict[str, tuple[Encryption, int]] = {
+_SMTP: dict[str, tuple[Security, int]] = {
     "smtp": ("starttls", 587),
     "smtps": ("tls", 465),
     "smtp+plain": ("none", 25),
 }
 _IMAPS = 993
-_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
-_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
-_DOMAIN = rf"{_LABEL}(?:\.{_LABEL})*"
-_AUTHORITY = re.compile(
-    rf"(?P<authority>(?:{_ATOM}(?:\.{_ATOM})*@)?{_DOMAIN}),(?P<date>\d{{4}}(?:-\d\d){{0,2}})"
-)
+_AUTHORITY = re.compile(rf"(?P<authority>(?:{LOCAL_PART}@)?{DOMAIN}),(?P<date>\d{{4}}(?:-\d\d){{0,2}})")
 _INTERVAL = re.compile(r"(?P<number>\d{1,4})\s*(?P<unit>[mhd])")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 _TOKEN = re.compile(r"\d{5,}:[A-Za-z0-9_-]{30,}")
@@ -35,26 +29,6 @@ class Maildir:
     """A folder that mails are written to, or read from."""
 
     folder: Path
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Smtp:
-    """A mail server. With `starttls`, a server that does not offer STARTTLS is not used."""
-
-    host: str
-    port: int
-    user: str | None
-    encryption: Encryption
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Imap:
-    """A folder on a mail server that mails are read from."""
-
-    host: str
-    port: int
-    user: str
-    folder: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -118,7 +92,7 @@ def parse_listen(text: str) -> Listen | None:
     return Listen(host=parts.hostname, port=port)
 
 
-def parse_transport(text: str, context: Context) -> Maildir | Smtp:
+def parse_transport(text: str, context: Context) -> Maildir | SmtpServer:
     """`maildir:PATH`, `smtp://`, `smtps://` or `smtp+plain://` with an optional user and port.
 
     A password is refused here, since addresses are shown in messages.
@@ -131,15 +105,15 @@ def parse_transport(text: str, context: Context) -> Maildir | Smtp:
         raise FieldFault(expected)
     if parts.password is not None:
         raise FieldFault("must not hold the password; write it under email.password or email.password_file")
-    encryption, usual_port = _SMTP[parts.scheme]
+    security, usual_port = _SMTP[parts.scheme]
     port = _port(parts)
     if port is None and _has_port(parts):
         raise FieldFault("must have a port between 1 and 65535")
     user = unquote(parts.username) if parts.username else None
-    return Smtp(host=parts.hostname, port=port or usual_port, user=user, encryption=encryption)
+    return SmtpServer(host=parts.hostname, port=port or usual_port, user=user, security=security)
 
 
-def parse_reports(text: str, context: Context) -> Maildir | Imap | None:
+def parse_reports(text: str, context: Context) -> Maildir | ImapFolder | None:
     """`maildir:PATH` or `imaps://user@host/FOLDER`; None for the empty text."""
     if not text.strip():
         return None
@@ -155,7 +129,7 @@ def parse_reports(text: str, context: Context) -> Maildir | Imap | None:
     port = _port(parts)
     if (port is None and _has_port(parts)) or not folder.isascii() or not folder.isprintable():
         raise FieldFault(expected)
-    return Imap(host=parts.hostname, port=port or _IMAPS, user=unquote(parts.username), folder=folder)
+    return ImapFolder(host=parts.hostname, port=port or _IMAPS, user=unquote(parts.username), folder=folder)
 
 
 def parse_state(text: str, context: Context) -> str:

@@ -21,12 +21,11 @@ from pydantic import (
 )
 from ruamel.yaml.nodes import ScalarNode
 
+from bot.adapters.email.servers import ImapFolder, SmtpServer
 from bot.adapters.heartbeat import Heartbeat
 from bot.app.config.addresses import (
-    Imap,
     Listen,
     Maildir,
-    Smtp,
     parse_feed_authority,
     parse_fetched_address,
     parse_git_address,
@@ -99,8 +98,7 @@ def _bounce_address(text: str) -> Mailbox | None:
     if not text.strip():
         return None
     mailbox = parse_mailbox(text)
-    local = mailbox.address.rpartition("@")[0]
-    if mailbox.name or "+" in local or len(local) > _LONGEST_BOUNCES:
+    if mailbox.name or "+" in mailbox.local_part or len(mailbox.local_part) > _LONGEST_BOUNCES:
         raise FieldFault("must be a bare address like bounces@example.org, without a +")
     return mailbox
 
@@ -130,7 +128,7 @@ ListenAddress = Annotated[
     Listen | None, Parsed(parse_listen, {"type": "string", "pattern": r"^([^\s/@]+:\d{1,5})?$"})
 ]
 Transport = Annotated[
-    Maildir | Smtp,
+    Maildir | SmtpServer,
     Parsed(
         parse_transport,
         {"type": "string", "pattern": r"^(maildir:.+|(smtp|smtps|smtp\+plain)://[^\s/]+/?)$"},
@@ -143,7 +141,7 @@ BounceAddress = Annotated[
 ]
 Sender = Annotated[Mailbox, Parsed(parse_mailbox, {"type": "string", "pattern": "^[^@]+@[^@]+$"})]
 Reports = Annotated[
-    Maildir | Imap | None,
+    Maildir | ImapFolder | None,
     Parsed(
         parse_reports,
         {"type": "string", "pattern": r"^(maildir:.+|imaps://[^\s/@]+@[^\s/]+(/.*)?)?$"},
@@ -300,13 +298,13 @@ class Email(Section):
             raise FieldFault(
                 "reports need email.bounces, whose tokens tell true ones from forged ones", key="reports"
             )
-        if isinstance(self.reports, Imap) and not self.reports_password:
+        if isinstance(self.reports, ImapFolder) and not self.reports_password:
             raise FieldFault("imaps:// needs email.reports_password_file", key="reports")
         return self
 
     @model_validator(mode="after")
     def _password_has_its_user(self) -> "Email":
-        if isinstance(self.transport, Smtp) and self.password and not self.transport.user:
+        if isinstance(self.transport, SmtpServer) and self.password and not self.transport.user:
             raise FieldFault("a password without a user; write smtp://user@host", key="transport")
         return self
 
@@ -697,9 +695,9 @@ def _warnings(settings: Settings, document: YamlDocument, context: Context, file
 
 def _transport_warnings(settings: Settings) -> Iterator[tuple[tuple[str, ...], str]]:
     transport, key = settings.email.transport, ("email", "transport")
-    if not isinstance(transport, Smtp):
+    if not isinstance(transport, SmtpServer):
         return
-    if transport.encryption == "none":
+    if transport.security == "none":
         yield key, f"mails go to {transport.host} without encryption"
     if transport.user and not settings.email.password:
         yield key, f"a user but no password; set email.password where {transport.host} asks for one"

@@ -12,7 +12,8 @@ import pytest
 from bot.adapters.email.content import EmailSettings
 from bot.adapters.email.publisher import EmailPublisher
 from bot.adapters.email.reports import MaildirReports
-from bot.adapters.email.transports import SmtpServer, SmtpTransport
+from bot.adapters.email.servers import SmtpServer
+from bot.adapters.email.transports import SmtpTransport
 from bot.domain.delivery import DEAD_ADDRESS
 from bot.domain.mailbox import Mailbox
 from bot.pipeline.reports import ReportReader

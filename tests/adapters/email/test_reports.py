@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from bot.adapters.email.content import EmailSettings
 from bot.adapters.email.publisher import EmailPublisher
 from bot.adapters.email.reports import (
-    ImapFolder,
     ImapReports,
     MaildirReports,
     read_report,
     return_address,
 )
+from bot.adapters.email.servers import ImapFolder
 from bot.domain.errors import ReportsUnreadable
 from bot.domain.mailbox import Mailbox
 from bot.domain.reports import DeliveryReport

@@ -9,7 +9,8 @@ import pytest
 from bot.adapters.email import transports
 from bot.adapters.email.content import EmailSettings
 from bot.adapters.email.publisher import EmailPublisher
-from bot.adapters.email.transports import SmtpServer, SmtpTransport
+from bot.adapters.email.servers import SmtpServer
+from bot.adapters.email.transports import SmtpTransport
 from bot.domain.errors import (
     ChannelDown,
     OutcomeUnknown,

@@ -4,11 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from bot.adapters.email.servers import ImapFolder, SmtpServer
 from bot.app.config.addresses import (
-    Imap,
     Listen,
     Maildir,
-    Smtp,
     parse_feed_authority,
     parse_listen,
     parse_mailbox,
@@ -141,14 +140,14 @@ def test_other_things_to_listen_on_are_refused(text: str) -> None:
     [
         ("maildir:state/mail", Maildir(folder=Path("/srv/paperboy/state/mail"))),
         ("maildir:/var/mail/x", Maildir(folder=Path("/var/mail/x"))),
-        ("smtp://me@x.org", Smtp(host="x.org", port=587, user="me", encryption="starttls")),
-        ("smtp://me@x.org@mx.org:2525/", Smtp(host="mx.org", port=2525, user="me@x.org", encryption="starttls")),
-        ("smtp://me%40x.org@mx.org", Smtp(host="mx.org", port=587, user="me@x.org", encryption="starttls")),
-        ("smtps://x.org", Smtp(host="x.org", port=465, user=None, encryption="tls")),
-        ("smtp+plain://127.0.0.1:25", Smtp(host="127.0.0.1", port=25, user=None, encryption="none")),
+        ("smtp://me@x.org", SmtpServer(host="x.org", port=587, user="me", security="starttls")),
+        ("smtp://me@x.org@mx.org:2525/", SmtpServer(host="mx.org", port=2525, user="me@x.org", security="starttls")),
+        ("smtp://me%40x.org@mx.org", SmtpServer(host="mx.org", port=587, user="me@x.org", security="starttls")),
+        ("smtps://x.org", SmtpServer(host="x.org", port=465, user=None, security="tls")),
+        ("smtp+plain://127.0.0.1:25", SmtpServer(host="127.0.0.1", port=25, user=None, security="none")),
     ],
 )  # fmt: skip
-def test_mail_transports_are_taken(text: str, expected: Maildir | Smtp) -> None:
+def test_mail_transports_are_taken(text: str, expected: Maildir | SmtpServer) -> None:
     assert parse_transport(text, CONTEXT) == expected
 
 
@@ -173,11 +172,13 @@ def test_a_password_in_a_transport_is_refused_without_repeating_it() -> None:
     [
         ("", None),
         ("maildir:state/reports", Maildir(folder=Path("/srv/paperboy/state/reports"))),
-        ("imaps://b@x.org", Imap(host="x.org", port=993, user="b", folder="INBOX")),
-        ("imaps://b%40x.org@mx.org:994/Lists/Bounces%20a", Imap(host="mx.org", port=994, user="b@x.org", folder="Lists/Bounces a")),
+        ("imaps://b@x.org", ImapFolder(host="x.org", port=993, user="b", folder="INBOX")),
+        ("imaps://b%40x.org@mx.org:994/Lists/Bounces%20a", ImapFolder(host="mx.org", port=994, user="b@x.org", folder="Lists/Bounces a")),
     ],
 )  # fmt: skip
-def test_reports_arrive_in_a_maildir_or_on_an_imap_server(text: str, expected: Maildir | Imap | None) -> None:
+def test_reports_arrive_in_a_maildir_or_on_an_imap_server(
+    text: str, expected: Maildir | ImapFolder | None
+) -> None:
     assert parse_reports(text, CONTEXT) == expected
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from bot.app.config.addresses import Listen, Maildir, Smtp
+from bot.adapters.email.servers import SmtpServer
+from bot.app.config.addresses import Listen, Maildir
 from bot.app.config.settings import Settings, base_folder, load_settings, read_settings
 from bot.domain.errors import ConfigError, UsageError
 
@@ -145,7 +146,7 @@ source_alarm: {to: [alice]}
     assert (found.site.title, found.site.url) == ("My papers", "https://x.org/p")
     assert (found.first_run, found.first_run_limit, found.sqlite_file) == ("all", None, None)
     assert found.state == "postgresql://me@db/papers"
-    assert found.email.transport == Smtp(host="x.org", port=587, user="me", encryption="starttls")
+    assert found.email.transport == SmtpServer(host="x.org", port=587, user="me", security="starttls")
     assert found.email.password.get_secret_value() == "pw"
     assert found.telegram.token.get_secret_value() == "1:a"
     assert found.telegram.on_uncertain == "resend"

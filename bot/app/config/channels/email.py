@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlsplit
 
-from bot.app.config.addresses import Maildir, Smtp, parse_mailbox
+from bot.adapters.email.servers import SmtpServer
+from bot.app.config.addresses import Maildir, parse_mailbox
 from bot.app.config.channels.channel_type import (
     ChannelType,
     KeyAndWarning,
@@ -26,7 +27,6 @@ from bot.domain.subscriptions import Subscriber
 
 if TYPE_CHECKING:
     from bot.adapters.email.content import EmailSettings
-    from bot.adapters.email.transports import SmtpServer
     from bot.domain.incidents import Finding
     from bot.pipeline.ports import Publisher, ReportBox
     from bot.pipeline.ports.chats import ChatStore
@@ -58,20 +58,12 @@ def _build(parts: Parts) -> "Publisher":
         transport = MaildirTransport(transport_setting.folder)
     else:
         transport = SmtpTransport(
-            _server(transport_setting),
+            transport_setting,
             password=settings.email.password.get_secret_value(),
-            hello_name=settings.email.sender.address.rpartition("@")[2],
+            hello_name=settings.email.sender.domain,
             connections=SMTP_CONNECTIONS,
         )
     return EmailPublisher(_email_settings(settings), transport)
-
-
-def _server(transport: Smtp) -> "SmtpServer":
-    from bot.adapters.email.transports import SmtpServer
-
-    return SmtpServer(
-        host=transport.host, port=transport.port, security=transport.encryption, user=transport.user
-    )
 
 
 async def _show(message: OutgoingMessage, settings: Settings) -> str:
@@ -105,17 +97,16 @@ def _report_box(settings: Settings) -> "ReportBox | None":
     box, bounces = settings.email.reports, settings.email.bounces
     if box is None or bounces is None:
         return None
-    from bot.adapters.email.reports import ImapFolder, ImapReports, MaildirReports
+    from bot.adapters.email.reports import ImapReports, MaildirReports
 
     if isinstance(box, Maildir):
         return MaildirReports(box.folder, bounces)
-    folder = ImapFolder(host=box.host, port=box.port, user=box.user, folder=box.folder)
-    return ImapReports(folder, bounces, password=settings.email.reports_password.get_secret_value())
+    return ImapReports(box, bounces, password=settings.email.reports_password.get_secret_value())
 
 
 def _warnings(settings: Settings, _: Sequence[Subscriber] = ()) -> Iterator[KeyAndWarning]:
     """Warnings about unreachable addresses in mails, if a mail server is set."""
-    if not isinstance(settings.email.transport, Smtp):
+    if not isinstance(settings.email.transport, SmtpServer):
         return
     if _is_local(urlsplit(settings.site.url).hostname or ""):
         yield (
@@ -123,11 +114,11 @@ def _warnings(settings: Settings, _: Sequence[Subscriber] = ()) -> Iterator[KeyA
             f"mails will hold links to {settings.site.url}, which no reader can reach: unsubscribing and feeds will "
             "not work; set site.url to the web server's public address",
         )
-    sender = settings.email.sender.address
-    if _is_local(sender.rpartition("@")[2]):
+    sender = settings.email.sender
+    if _is_local(sender.domain):
         yield (
             ("email", "from"),
-            f"mails will come from {sender}, which servers refuse or put to spam; set email.from to an address of yours",
+            f"mails will come from {sender.address}, which servers refuse or put to spam; set email.from to an address of yours",
         )
 
 
@@ -148,12 +139,11 @@ def _check(settings: Settings, _: Sequence[Subscriber], online: bool) -> Iterato
         return
     for key, warning in _warnings(settings):
         yield finding(KIND, ".".join(key), warning)
-    server = f"{transport.host}:{transport.port}"
-    if transport.encryption == "none" and not _is_local(transport.host):
-        yield finding(KIND, "no TLS", f"{server} is spoken to without TLS; use smtp:// or smtps://")
+    if transport.security == "none" and not _is_local(transport.host):
+        yield finding(KIND, "no TLS", f"{transport} is spoken to without TLS; use smtp:// or smtps://")
     if transport.user and not settings.email.password.get_secret_value():
-        yield finding(KIND, "no password", f"{transport.user} logs in to {server} without a password")
-    yield fine(KIND, f"mails go to {server}" + ("" if online else "; not tried (--online)"))
+        yield finding(KIND, "no password", f"{transport.user} logs in to {transport} without a password")
+    yield fine(KIND, f"mails go to {transport}" + ("" if online else "; not tried (--online)"))
 
 
 async def _ask(settings: Settings, _: Sequence[Subscriber], __: "ChatStore") -> Sequence["Finding"]:
@@ -164,22 +154,22 @@ async def _ask(settings: Settings, _: Sequence[Subscriber], __: "ChatStore") -> 
     from bot.adapters.email.transports import SmtpSession
 
     session = SmtpSession(
-        _server(transport),
+        transport,
         password=settings.email.password.get_secret_value(),
-        hello_name=settings.email.sender.address.rpartition("@")[2],
+        hello_name=settings.email.sender.domain,
         tls=None,
         timeout=_PATIENCE_SECONDS,
     )
     try:
         await session.open()
     except DeliveryError as error:
-        return [finding(KIND, "unreachable", f"{transport.host}:{transport.port}: {error}")]
+        return [finding(KIND, "unreachable", f"{transport}: {error}")]
     limit = session.size_limit
     await session.quit()
     size = f" and takes mails of {limit / 1_000_000:g} MB at most" if limit else ""
     small = limit is not None and limit < _USUAL_MAIL
     more = "; larger ones are split" if small else ""
-    return [fine(KIND, f"{transport.host}:{transport.port} answers and lets us in{size}{more}")]
+    return [fine(KIND, f"{transport} answers and lets us in{size}{more}")]
 
 
 def _summary(settings: Settings, states: Mapping[State, int]) -> str:
