@@ -8,8 +8,7 @@ from bot.domain.channels import ChannelKind, Target
 from bot.domain.delivery import NO_PAPER, Delivery, Kind
 from bot.domain.digests import Change, Digest
 from bot.domain.feeds import Feed, FeedEntry, entry_id, feed_id
-from bot.domain.incidents import Alarm
-from bot.domain.message import AlarmText, Item, OutgoingMessage
+from bot.domain.message import Item, OutgoingMessage, WrittenDelivery, WrittenText
 from bot.domain.notices import Reason, Why
 from bot.domain.papers import Edition, Entry, Links, Paper, PaperId, Point, Question, Summary
 from bot.domain.query import parse
@@ -93,23 +92,29 @@ def an_outgoing(
     return OutgoingMessage(**given)  # type: ignore[arg-type]
 
 
-def an_alarm_text(**parts: str) -> AlarmText:
+def an_alarm_text(**parts: str) -> WrittenText:
     """A source that is silent."""
     given = {
         "subject": "The source “tables” has fallen silent",
         "body": "Nothing since 2026-09-11.\n\nNoticed today.",
         **parts,
     }
-    return AlarmText(**given)
+    return WrittenText(**given)
 
 
 def an_alarm_message(kind: str = "telegram", address: str = "1", **text: str) -> OutgoingMessage:
     """A message with that alarm; `kind` is the channel's."""
-    parts = {"kind": "alarm", "items": (), "alarm": an_alarm_text(**text)}
+    parts = {"kind": "alarm", "items": (), "text": an_alarm_text(**text)}
     return replace(an_outgoing(kind=kind, address=address), **parts)  # type: ignore[arg-type]
 
 
-def an_alarm(target: str = "telegram:1", *, due_at: datetime = NOW, part: str = "began:1") -> Alarm:
+def a_look_back(target: str = "telegram:1", *, due_at: datetime = NOW) -> WrittenDelivery:
+    """A week of alice."""
+    row = Delivery(target, "alice", "look_back", NO_PAPER, "pending", due_at, "week:2026-09-14")
+    return WrittenDelivery(delivery=row, text=WrittenText(subject="Your week: 4 new papers", body="llm 4"))
+
+
+def an_alarm(target: str = "telegram:1", *, due_at: datetime = NOW, part: str = "began:1") -> WrittenDelivery:
     """An alarm for alice that a source is silent."""
     delivery = Delivery(
         target=target,
@@ -120,7 +125,7 @@ def an_alarm(target: str = "telegram:1", *, due_at: datetime = NOW, part: str = 
         due_at=due_at,
         part=part,
     )
-    return Alarm(delivery=delivery, text=an_alarm_text())
+    return WrittenDelivery(delivery=delivery, text=an_alarm_text())
 
 
 def a_feed_entry(number: int | str = 1, *reasons: Reason, at: datetime = NOW, **parts: object) -> FeedEntry:

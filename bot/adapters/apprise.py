@@ -48,7 +48,7 @@ def _parse_address(text: str) -> str:
 
 
 class ApprisePublisher:
-    """Sends alerts and alarms as plain text, in several parts where the service limits the length; no edits, no polls."""
+    """Sends alerts, alarms and look backs as plain text, in several parts where the service limits the length; no edits, no polls."""
 
     kind: ChannelKind = "apprise"
     capabilities: Capabilities = Capabilities(
@@ -63,7 +63,7 @@ class ApprisePublisher:
 
     async def send(self, message: OutgoingMessage, begin: Begin = unrecorded) -> Receipt:
         """Send every part; the receipt has no message id. Raises a DeliveryError."""
-        if message.kind not in ("alert", "alarm"):
+        if message.kind != "alert" and message.text is None:
             raise Refused(f"this channel cannot carry a {message.kind} ({message.id})")
         service = _service(message.target.address)
         parts = list(split(self.text(message), service.body_maxlen))
@@ -82,8 +82,8 @@ class ApprisePublisher:
     @staticmethod
     def text(message: OutgoingMessage) -> str:
         """The message as plain text."""
-        if message.alarm is not None:
-            return f"{message.alarm.subject}\n\n{message.alarm.body}"
+        if message.text is not None:
+            return f"{message.text.subject}\n\n{message.text.body}"
         words = wording(message.language)
         papers = [_paper(message, number) for number in range(len(message.items))]
         more = [words.more_heading.format(count=message.more)] if message.more else []

@@ -28,10 +28,12 @@ WENT_OUT: frozenset[State] = frozenset({"sent", "merged"})
 OPEN: frozenset[State] = frozenset({"pending", "held", "sending"})
 """States that a delivery leaves by itself."""
 
-Kind = Literal["alert", "quiz", "edit", "alarm"]
+Kind = Literal["alert", "quiz", "edit", "alarm", "look_back"]
+WRITTEN: frozenset[Kind] = frozenset({"alarm", "look_back"})
+"""Kinds of deliveries that are about no paper: their texts are written when they are planned."""
 
 NO_PAPER = PaperId("")
-"""The paper of an alarm, which is about none; its `part` tells alarms of one target apart."""
+"""The paper of a delivery of a kind in `WRITTEN`; its `part` tells those of one target apart."""
 ONE_QUESTION = "one"
 """The part of a quiz delivery whose question is chosen when it is sent (see `answers.pick_one`)."""
 
@@ -63,7 +65,7 @@ DEAD_ADDRESS = "no such address"
 def delivery_key(target: str, kind: Kind, paper: PaperId, part: str = "") -> str:
     """The identity of a delivery, of which there is only one.
 
-    `part` tells the questions of a quiz, successive edits of an alert, or alarms apart.
+    `part` tells the questions of a quiz, successive edits of an alert, alarms or look backs apart.
     """
     return f"{target}|{kind}|{paper}|{part}" if part else f"{target}|{kind}|{paper}"
 

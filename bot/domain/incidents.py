@@ -12,9 +12,8 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from bot.domain.channels import CapabilitiesOf, ChannelKind
-from bot.domain.delivery import NO_PAPER, Delivery
-from bot.domain.message import AlarmText
-from bot.domain.schedule import Immediately, release_time
+from bot.domain.message import WrittenDelivery, WrittenText
+from bot.domain.planning import written_to
 from bot.domain.subscriptions import Subscriber
 from bot.domain.text import mask_addresses, one_line
 
@@ -79,14 +78,6 @@ class IncidentDiff:
         return bool(self.opened or self.closed)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Alarm:
-    """A delivery that tells an operator of incidents, with its text."""
-
-    delivery: Delivery
-    text: AlarmText
-
-
 def compare_sources(
     findings: Iterable[Finding], before: Sequence[Incident], now: dt.datetime
 ) -> IncidentDiff:
@@ -140,50 +131,27 @@ def takes_alarms(subscriber: Subscriber) -> bool:
 
 def alarms(
     diff: IncidentDiff, recipients: Iterable[Subscriber], capabilities: CapabilitiesOf, now: dt.datetime
-) -> tuple[Alarm, ...]:
+) -> tuple[WrittenDelivery, ...]:
     """The alarms on a change of the incidents, each target once; held until a recipient's quiet hours end.
 
     An alarm about a channel goes out on the other channels.
     """
-    planned: dict[str, Alarm] = {}
+    planned: dict[str, WrittenDelivery] = {}
     for subscriber in recipients:
         for channel in subscriber.channels:
             if channel.capabilities.is_document:
                 continue
             for part, text in _texts(diff, subscriber, channel.kind, capabilities):
-                alarm = alarm_to(subscriber, channel.target, text, part=part, earliest=now, now=now)
+                alarm = written_to(
+                    subscriber, channel.target, "alarm", text, part=part, earliest=now, now=now
+                )
                 planned.setdefault(alarm.delivery.key, alarm)
     return tuple(planned.values())
 
 
-def alarm_to(
-    subscriber: Subscriber,
-    target: str,
-    text: AlarmText,
-    *,
-    part: str,
-    earliest: dt.datetime,
-    now: dt.datetime,
-) -> Alarm:
-    """An alarm to one target, not before `earliest`, nor in the subscriber's quiet hours."""
-    due = release_time(
-        earliest, schedule=Immediately(), quiet=subscriber.quiet_hours, zone=subscriber.timezone
-    )
-    delivery = Delivery(
-        target=target,
-        subscriber=subscriber.id,
-        kind="alarm",
-        paper=NO_PAPER,
-        state="held" if due > now else "pending",
-        due_at=due,
-        part=part,
-    )
-    return Alarm(delivery=delivery, text=text)
-
-
 def _texts(
     diff: IncidentDiff, reader: Subscriber, kind: ChannelKind, capabilities: CapabilitiesOf
-) -> Iterator[tuple[str, AlarmText]]:
+) -> Iterator[tuple[str, WrittenText]]:
     """The alarms for one channel, each with the part of its key."""
     for what, changed, compose in (("began", diff.opened, _begun), ("ended", diff.closed, _over)):
         incidents = [
@@ -262,31 +230,31 @@ _WORDS = {
 _ELSE = _Words("{} needs a look", "{} is well again", "It had needed a look.")
 
 
-def _begun(incidents: Sequence[Incident], reader: Subscriber, capabilities: CapabilitiesOf) -> AlarmText:
+def _begun(incidents: Sequence[Incident], reader: Subscriber, capabilities: CapabilitiesOf) -> WrittenText:
     headlines = [_headline(incident, _words(incident, capabilities).begun) for incident in incidents]
     end = (
         f"Noticed on {_moment(incidents[0].since, reader)}. The command “paperboy doctor” tells more. "
         "You will be told when it is over."
     )
     if len(incidents) == 1:
-        return AlarmText(subject=headlines[0], body=f"{_sentence(incidents[0].what)}\n\n{end}")
+        return WrittenText(subject=headlines[0], body=f"{_sentence(incidents[0].what)}\n\n{end}")
     lines = [
         f"{headline}. {_sentence(incident.what)}"
         for headline, incident in zip(headlines, incidents, strict=True)
     ]
-    return AlarmText(subject=f"{len(incidents)} things need a look", body=f"{_listed(lines)}\n\n{end}")
+    return WrittenText(subject=f"{len(incidents)} things need a look", body=f"{_listed(lines)}\n\n{end}")
 
 
-def _over(incidents: Sequence[Incident], reader: Subscriber, capabilities: CapabilitiesOf) -> AlarmText:
+def _over(incidents: Sequence[Incident], reader: Subscriber, capabilities: CapabilitiesOf) -> WrittenText:
     headlines = [_headline(incident, _words(incident, capabilities).over) for incident in incidents]
     histories = [
         f"{_words(incident, capabilities).it_had} That was noticed on {_moment(incident.since, reader)}."
         for incident in incidents
     ]
     if len(incidents) == 1:
-        return AlarmText(subject=headlines[0], body=histories[0])
+        return WrittenText(subject=headlines[0], body=histories[0])
     lines = [f"{headline}. {history}" for headline, history in zip(headlines, histories, strict=True)]
-    return AlarmText(subject=f"{len(incidents)} things are well again", body=_listed(lines))
+    return WrittenText(subject=f"{len(incidents)} things are well again", body=_listed(lines))
 
 
 def _listed(lines: Sequence[str]) -> str:

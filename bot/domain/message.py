@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Protocol, TypeVar
 
 from bot.domain.channels import Target
-from bot.domain.delivery import Kind
+from bot.domain.delivery import Delivery, Kind
 from bot.domain.notices import Reason
 from bot.domain.papers import Paper, Question
 from bot.domain.translations import Wording
@@ -66,11 +66,19 @@ class Occasion:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class AlarmText:
-    """The text of an alarm: `subject` is one line, `body` paragraphs with an empty line between them."""
+class WrittenText:
+    """The text of an alarm or a look back: `subject` is one line, `body` paragraphs with an empty line between them."""
 
     subject: str
     body: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WrittenDelivery:
+    """A delivery of a kind in `delivery.WRITTEN`, as planned, with its text."""
+
+    delivery: Delivery
+    text: WrittenText
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -78,7 +86,7 @@ class OutgoingMessage:
     """All that a publisher needs to send one message; the same for each attempt.
 
     `items` are the papers, best first: all papers of an alert, the one paper of a quiz's `question`, the papers as they
-    are now of the message that an edit `replaces`. Alarms and documents (see `Capabilities`) have none. `more` is the
+    are now of the message that an edit `replaces`. Written kinds and documents (see `Capabilities`) have none. `more` is the
     number of papers over the daily limit; `more_papers` are the best MOST_NAMED of them, best first.
     """
 
@@ -101,7 +109,8 @@ class OutgoingMessage:
     question: Question | None = None
     repeat: int = 0
     """How often the question was answered there before."""
-    alarm: AlarmText | None = None
+    text: WrittenText | None = None
+    """The whole text, of kinds in `delivery.WRITTEN`."""
     reply_to: Receipt | None = None
     replaces: Receipt | None = None
     corrects: "OutgoingMessage | None" = None
@@ -147,7 +156,7 @@ def next_message(rows: Sequence[_OpenRow], *, is_document: bool) -> tuple[_OpenR
     """The rows of a target's next message, from its open rows, oldest first; empty only where there are none.
 
     A message that was tried before has exactly the rows that it had. Otherwise all alerts of the first row's subscriber
-    go together, and a quiz, an edit or an alarm goes alone, in its turn. A document takes all rows.
+    go together, and everything else goes alone, in its turn. A document takes all rows.
     """
     if not rows:
         return ()

@@ -6,11 +6,22 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, NamedTuple
 
-from bot.domain.delivery import ONE_QUESTION, OPEN, WENT_OUT, Delivery, State, delivery_key, edit_part
+from bot.domain.delivery import (
+    NO_PAPER,
+    ONE_QUESTION,
+    OPEN,
+    WENT_OUT,
+    Delivery,
+    Kind,
+    State,
+    delivery_key,
+    edit_part,
+)
 from bot.domain.digests import Change, Gain
+from bot.domain.message import WrittenDelivery, WrittenText
 from bot.domain.notices import Matches, Notices
 from bot.domain.papers import Paper, PaperId
-from bot.domain.schedule import release_time
+from bot.domain.schedule import Immediately, release_time
 from bot.domain.subscriptions import Channel, Subscriber, Subscription
 
 _EDITED: frozenset[Gain] = frozenset({"title", "authors", "summary", "points", "quiz"})
@@ -249,6 +260,26 @@ def due_time(channel: Channel, subscriber: Subscriber, now: datetime) -> datetim
     awake = max(now, subscriber.snoozed_until or now)
     return release_time(
         awake, schedule=channel.deliver, quiet=subscriber.quiet_hours, zone=subscriber.timezone
+    )
+
+
+def written_to(
+    subscriber: Subscriber,
+    target: str,
+    kind: Kind,
+    text: WrittenText,
+    *,
+    part: str,
+    earliest: datetime,
+    now: datetime,
+) -> WrittenDelivery:
+    """A delivery of a kind in `WRITTEN` to one target, due at `earliest` or when the subscriber's quiet hours end."""
+    due = release_time(
+        earliest, schedule=Immediately(), quiet=subscriber.quiet_hours, zone=subscriber.timezone
+    )
+    state: Literal["pending", "held"] = "held" if due > now else "pending"
+    return WrittenDelivery(
+        delivery=Delivery(target, subscriber.id, kind, NO_PAPER, state, due, part), text=text
     )
 
 

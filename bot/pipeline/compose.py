@@ -94,8 +94,8 @@ class MessageBuilder:
                 return self._quiz(claim, subscriber)
             case "edit":
                 return self._edit(claim, subscriber)
-            case _:  # an alarm
-                return self._alarm(claim, subscriber)
+            case "alarm" | "look_back":
+                return self._written(claim, subscriber)
 
     def _recipient(self, claim: Claim) -> Subscriber | None:
         """The subscriber for whom the message was planned, else another one with the same target and notices on its papers."""
@@ -241,10 +241,10 @@ class MessageBuilder:
         quizzes = (self._answer_quiz(paper, other) for other in others)
         return next(filter(None, (question_of_part(other, part) for other in quizzes)), None)
 
-    def _alarm(self, claim: Claim, subscriber: Subscriber) -> BuiltMessage:
+    def _written(self, claim: Claim, subscriber: Subscriber) -> BuiltMessage:
         (row,) = claim.rows
-        text = self._deliveries.alarm_text(row.key)
-        message = self._message(claim, subscriber, (), alarm=text)
+        text = self._deliveries.written_text(row.key)
+        message = self._message(claim, subscriber, (), text=text)
         return BuiltMessage(message=message, sent=(row.key,))
 
     def _edit(self, claim: Claim, subscriber: Subscriber) -> BuiltMessage:
@@ -365,7 +365,7 @@ class MessageBuilder:
             unsubscribe_token=self._tokens.issue("unsubscribe", claim.key) if can.unsubscribes else None,
             preferences_token=self._tokens.issue("preferences", subscriber.id) if can.unsubscribes else None,
             return_token=self._tokens.issue("return", claim.key) if can.reports else None,
-            **more,  # type: ignore[arg-type]  # question, alarm, reply_to, replaces: checked at the callers
+            **more,  # type: ignore[arg-type]  # question, text, reply_to, replaces: checked at the callers
         )
 
 

@@ -6,9 +6,9 @@ from datetime import date, datetime, time, timedelta
 
 from bot.domain.analysis.short_names import papers_naming, short_name
 from bot.domain.analysis.trends import RisingTerm, rising_terms
-from bot.domain.incidents import Alarm, alarm_to
-from bot.domain.message import AlarmText
+from bot.domain.message import WrittenDelivery, WrittenText
 from bot.domain.papers import Paper
+from bot.domain.planning import written_to
 from bot.domain.query import Document, document_of
 from bot.domain.quizzes.scores import weak_topics
 from bot.domain.subscriptions import Channel, Subscriber
@@ -58,7 +58,7 @@ class LookBacks:
         with self._deliveries.change() as tx:
             return tx.plan(planned, now)
 
-    def _due(self, subscriber: Subscriber, now: datetime) -> list[Alarm]:
+    def _due(self, subscriber: Subscriber, now: datetime) -> list[WrittenDelivery]:
         today = now.astimezone(subscriber.timezone).date()
         monday = today - timedelta(days=today.weekday())
         begins = datetime.combine(monday, _AT, subscriber.timezone)
@@ -71,9 +71,11 @@ class LookBacks:
         if text is None:
             return []
         part, earliest = f"week:{monday.isoformat()}", max(now, subscriber.snoozed_until or now)
-        return [alarm_to(subscriber, channel.target, text, part=part, earliest=earliest, now=now)]
+        return [
+            written_to(subscriber, channel.target, "look_back", text, part=part, earliest=earliest, now=now)
+        ]
 
-    def _text(self, subscriber: Subscriber, channel: Channel, monday: date) -> AlarmText | None:
+    def _text(self, subscriber: Subscriber, channel: Channel, monday: date) -> WrittenText | None:
         """The look back at the week before that Monday; None for a week without papers and answers."""
         noticed = self._papers.noticed(subscriber.id, _NOTICES)
         week = [notice for notice in noticed if monday - _WEEK <= _day(notice) < monday]
@@ -99,7 +101,7 @@ class LookBacks:
             quizzes,
         )
         subject = words.your_week.format(papers=words.count(len(week)))
-        return AlarmText(subject=subject, body="\n\n".join(filter(None, paragraphs)))
+        return WrittenText(subject=subject, body="\n\n".join(filter(None, paragraphs)))
 
     def _quizzes(self, subscriber: Subscriber, channel: Channel, monday: date, words: Wording) -> str:
         """The score of that week's first answers, the weak topics, and the command to practise the weakest; empty without answers."""

@@ -120,7 +120,7 @@ def test_two_people_at_one_target_get_their_own_messages():
     assert seqs(rows) == [1, 3]
 
 
-@pytest.mark.parametrize("kind", ["quiz", "edit", "alarm"])
+@pytest.mark.parametrize("kind", ["quiz", "edit", "alarm", "look_back"])
 def test_a_quiz_edit_or_alarm_goes_alone_in_its_turn(kind: str):
     assert seqs([row(1, kind), row(2, kind), row(3)]) == [1]
 
@@ -146,7 +146,7 @@ def test_a_document_takes_everything_at_once():
 @given(
     st.lists(
         st.tuples(
-            st.sampled_from(["alert", "quiz", "edit", "alarm"]),
+            st.sampled_from(["alert", "quiz", "edit", "alarm", "look_back"]),
             st.sampled_from(["alice", "bob"]),
             st.sampled_from([None, None, 1, 4]),
         ),

@@ -15,7 +15,6 @@ from bot.domain.incidents import (
     SECOND_POLLER,
     STOPPED,
     TOPIC_GONE,
-    Alarm,
     Finding,
     Incident,
     IncidentDiff,
@@ -25,6 +24,7 @@ from bot.domain.incidents import (
     resolve_incidents,
     takes_alarms,
 )
+from bot.domain.message import WrittenDelivery
 from bot.domain.schedule import parse_quiet_hours
 from bot.domain.subscriptions import Subscriber
 from tests.builders import NOW, a_channel, a_subscriber
@@ -39,7 +39,7 @@ def an_incident(kind: str = "silent", subject: str = "tables in seeds", **parts)
     return Incident(subject=subject, kind=kind, **given)
 
 
-def plan(diff: IncidentDiff, recipients: list[Subscriber], now: datetime) -> tuple[Alarm, ...]:
+def plan(diff: IncidentDiff, recipients: list[Subscriber], now: datetime) -> tuple[WrittenDelivery, ...]:
     return alarms(diff, recipients, CAN, now)
 
 

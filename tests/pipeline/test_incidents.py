@@ -61,7 +61,7 @@ def alarmed(world: MakeWorld, *, down: bool = True, **more) -> World:
 
 
 def subjects(publisher: FakePublisher) -> list[str]:
-    return [message.alarm.subject for message in publisher.of("alarm") if message.alarm]
+    return [message.text.subject for message in publisher.of("alarm") if message.text]
 
 
 def unsent(made: World) -> list[tuple[str, str | None]]:
@@ -141,7 +141,7 @@ async def test_a_mail_server_that_refuses_us_is_said_by_chat_and_so_is_its_retur
     made.clock.advance(CHANNEL_PAUSE)
     await made.send()
     assert subjects(made.telegram) == ["No mails go out", "Mails go out again"]
-    first = made.telegram.of("alarm")[0].alarm
+    first = made.telegram.of("alarm")[0].text
     assert first is not None
     assert "554 5.7.1 policy" in first.body
 

@@ -51,8 +51,8 @@ class Readers:
 
     def texts(self) -> list[tuple[str, str]]:
         store = self.made.store
-        rows = [row for row in self.made.rows() if row.kind == "alarm"]
-        texts = (store.deliveries.alarm_text(row.key) for row in rows)
+        rows = [row for row in self.made.rows() if row.kind == "look_back"]
+        texts = (store.deliveries.written_text(row.key) for row in rows)
         return [(text.subject, text.body) for text in texts]
 
 
@@ -106,7 +106,7 @@ def test_it_comes_once_a_week_and_only_to_those_who_wish_for_it(world: MakeWorld
     assert readers.look_backs.plan_due(MONDAY + 24 * HOUR) == 0
     assert readers.look_backs.plan_due(MONDAY) == 1
     assert readers.look_backs.plan_due(MONDAY + HOUR) == 0
-    assert [row.subscriber for row in readers.made.rows() if row.kind == "alarm"] == ["bob"]
+    assert [row.subscriber for row in readers.made.rows() if row.kind == "look_back"] == ["bob"]
 
 
 def test_a_week_without_papers_is_not_looked_back_at(world: MakeWorld) -> None:
@@ -121,7 +121,7 @@ def test_quiet_hours_hold_it(world: MakeWorld) -> None:
     readers.brings(date(2026, 9, 17), "Language Models")
     readers.want("alice")
     assert readers.look_backs.plan_due(MONDAY) == 1
-    (row,) = (row for row in readers.made.rows() if row.kind == "alarm")
+    (row,) = (row for row in readers.made.rows() if row.kind == "look_back")
     assert (row.state, row.due_at) == ("held", MONDAY + 2 * HOUR)
 
 
@@ -158,9 +158,9 @@ def looked_back(room: Classroom) -> dict[str, str]:
     ).plan_due(MONDAY)
     rows = store.deliveries.list_rows(states=("pending",), keys=(), limit=99)
     return {
-        row.subscriber: store.deliveries.alarm_text(row.key).body.split("\n\n")[-1]
+        row.subscriber: store.deliveries.written_text(row.key).body.split("\n\n")[-1]
         for row in rows
-        if row.kind == "alarm"
+        if row.kind == "look_back"
     }
 
 

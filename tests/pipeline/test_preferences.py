@@ -23,6 +23,7 @@ from tests.builders import (
     a_channel,
     a_delivery,
     a_digest,
+    a_look_back,
     a_paper,
     a_subscriber,
     a_subscription,
@@ -553,6 +554,18 @@ async def test_of_the_configured_what_they_set_goes_and_what_was_sent_stays(worl
     assert (deleted.removed, deleted.configured) == ({"choices": 1}, True)
     assert deleted.remains["deliveries"] == 1
     assert made.registry.subscribers["alice"].language == "en"
+
+
+async def test_the_look_backs_of_who_is_deleted_go_on_every_channel(world: MakeWorld) -> None:
+    made = world(first_run=1)
+    made.preferences.add("chat7", "language models", NOW, channel=CHAT)
+    made.registry.refresh()
+    with made.store.incidents.change() as tx:
+        mine = [a_look_back(target) for target in ("telegram:7", "email:me@example.org")]
+        rows = [replace(row, delivery=row.delivery._replace(subscriber="chat7")) for row in mine]
+        tx.plan([*rows, a_look_back("email:me@example.org2")], NOW)
+    assert made.preferences.delete("chat7", 7, NOW).removed["texts"] == 2
+    assert made.store.deliveries.written_text(a_look_back("email:me@example.org2").delivery.key)
 
 
 async def test_the_questions_that_were_to_come_back_to_who_is_deleted_are_not_sent(world: MakeWorld) -> None:

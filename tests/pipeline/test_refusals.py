@@ -52,8 +52,8 @@ async def test_a_refused_address_is_tried_less_and_less_then_suspended_and_said(
     assert made.counts()["pending"] == 1
     assert incidents(made) == [(key, REFUSED)]
     (alarm,) = made.telegram.of("alarm")
-    assert alarm.alarm is not None
-    assert alarm.alarm.subject == f"The target “{key}” is refused, so nothing is sent there any more"
+    assert alarm.text is not None
+    assert alarm.text.subject == f"The target “{key}” is refused, so nothing is sent there any more"
 
 
 @pytest.mark.parametrize("restarted", [False, True])

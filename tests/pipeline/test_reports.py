@@ -64,7 +64,7 @@ async def test_an_address_that_is_gone_is_suspended_and_the_operator_is_told(mad
     assert read(made, report(made, "gone"), report(made, "gone")) == 1
     assert suspended(made) == {ANN: "no such address: 550 5.1.1 no such user"}
     await made.send()
-    (alarm,) = [message.alarm for message in made.telegram.of("alarm")]
+    (alarm,) = [message.text for message in made.telegram.of("alarm")]
     assert "ann@example.org" in alarm.subject + alarm.body
     assert "5.1.1" in alarm.body
 
@@ -123,7 +123,7 @@ async def test_a_box_that_cannot_be_read_is_an_incident_until_it_can(made: World
     (incident,) = made.store.incidents.open_incidents()
     assert (incident.subject, incident.kind) == ("email", "reports unreadable")
     await made.send()
-    assert made.telegram.of("alarm")[0].alarm.subject == "Delivery reports cannot be read"
+    assert made.telegram.of("alarm")[0].text.subject == "Delivery reports cannot be read"
     box.trouble = None
     reader.read(made.clock.now())
     assert not made.store.incidents.open_incidents()

@@ -277,6 +277,7 @@ async def test_an_unknown_outcome_goes_again_on_a_channel_that_may_repeat_but_ne
     assert (await failed(OutcomeUnknown("?"), telegram)).outcome.state == "pending"
     assert (await failed(OutcomeUnknown("?"), telegram, channel="email")).outcome.state == "uncertain"
     assert (await failed(OutcomeUnknown("?"), telegram, kind="alarm")).outcome.state == "uncertain"
+    assert (await failed(OutcomeUnknown("?"), telegram, kind="look_back")).outcome.state == "pending"
 
 
 async def test_an_unknown_outcome_goes_again_where_twice_changes_nothing_alarms_too():

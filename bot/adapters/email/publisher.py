@@ -15,7 +15,7 @@ from bot.adapters.email.text import text_body
 from bot.domain.channels import Capabilities, ChannelKind, ChannelWords
 from bot.domain.errors import Refused
 from bot.domain.mailbox import Mailbox
-from bot.domain.message import AlarmText, Begin, OutgoingMessage, Receipt, unrecorded
+from bot.domain.message import Begin, OutgoingMessage, Receipt, WrittenText, unrecorded
 from bot.domain.sign_ups import ConfirmationRequest
 from bot.domain.text import one_line
 
@@ -54,7 +54,7 @@ def _masked(address: str) -> str:
 
 
 class EmailPublisher:
-    """Sends alerts, alarms and corrections as mails; refuses polls and edits, for which mail has no equivalent."""
+    """Sends alerts, alarms, look backs and corrections as mails; refuses polls and edits, for which mail has no equivalent."""
 
     kind: ChannelKind = "email"
     capabilities: Capabilities = Capabilities(
@@ -81,7 +81,7 @@ class EmailPublisher:
 
     async def send(self, outgoing: OutgoingMessage, begin: Begin = unrecorded) -> Receipt:
         """Send the mail; the receipt names its Message-ID. Raises a DeliveryError."""
-        if outgoing.kind not in ("alert", "alarm") and outgoing.corrects is None:
+        if outgoing.kind != "alert" and outgoing.text is None and outgoing.corrects is None:
             raise Refused(f"a mail cannot carry a {outgoing.kind} ({outgoing.id})")
         await self._transport.deliver(
             compose(outgoing, self._settings),
@@ -115,8 +115,8 @@ def compose(outgoing: OutgoingMessage, settings: EmailSettings) -> bytes:
 
     Raises Refused where the target is not one valid mail address.
     """
-    if outgoing.alarm:
-        mail = _alarm(outgoing, outgoing.alarm, settings)
+    if outgoing.text:
+        mail = _written(outgoing, outgoing.text, settings)
     else:
         _, mail = _alert(outgoing, settings)
     return settings.dkim.sign(mail, outgoing.created_at) if settings.dkim else mail
@@ -138,10 +138,10 @@ def _alert(outgoing: OutgoingMessage, settings: EmailSettings) -> tuple[EmailCon
     raise Refused(f"a mail of one paper has more than {MAX_MAIL_BYTES} bytes ({outgoing.id})")
 
 
-def _alarm(outgoing: OutgoingMessage, alarm: AlarmText, settings: EmailSettings) -> bytes:
-    """The mail of an alarm, without List headers: nobody unsubscribes from alarms."""
-    paragraphs = [one_line(paragraph) for paragraph in alarm.body.split("\n\n")]
-    title = html.escape(one_line(alarm.subject))
+def _written(outgoing: OutgoingMessage, text: WrittenText, settings: EmailSettings) -> bytes:
+    """The mail of an alarm or a look back, without List headers: those are for what subscriptions bring."""
+    paragraphs = [one_line(paragraph) for paragraph in text.body.split("\n\n")]
+    title = html.escape(one_line(text.subject))
     body = "\n".join(f"<p>{html.escape(paragraph)}</p>" for paragraph in paragraphs)
     page = (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">\n'
@@ -150,21 +150,21 @@ def _alarm(outgoing: OutgoingMessage, alarm: AlarmText, settings: EmailSettings)
         f'<body style="{_ALARM_STYLE}">\n<h1 style="font-size:1.25em">{title}</h1>\n{body}\n</body></html>\n'
     )
     headers = [
-        *_headers(outgoing, _alarm_subject(alarm, settings), settings),
+        *_headers(outgoing, _subject(text, settings), settings),
         "Auto-Submitted: auto-generated",
     ]
     return alternatives(headers, text="\n\n".join(paragraphs) + "\n", html=page, name=outgoing.id)
 
 
-def _alarm_subject(alarm: AlarmText, settings: EmailSettings) -> str:
-    return one_line(f"{settings.site_title}: {alarm.subject}", 200)
+def _subject(text: WrittenText, settings: EmailSettings) -> str:
+    return one_line(f"{settings.site_title}: {text.subject}", 200)
 
 
 def compose_text(outgoing: OutgoingMessage, settings: EmailSettings) -> str:
     """The mail for a terminal: To, Subject, and the plain text."""
-    if outgoing.alarm:
-        subject = _alarm_subject(outgoing.alarm, settings)
-        return f"To: {recipient(outgoing).address}\nSubject: {subject}\n\n{outgoing.alarm.body}\n"
+    if outgoing.text:
+        subject = _subject(outgoing.text, settings)
+        return f"To: {recipient(outgoing).address}\nSubject: {subject}\n\n{outgoing.text.body}\n"
     content, _ = _alert(outgoing, settings)
     return f"To: {recipient(outgoing).address}\nSubject: {content.subject}\n\n{text_body(content)}"
 

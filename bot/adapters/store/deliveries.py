@@ -17,7 +17,6 @@ from bot.adapters.store.schema import (
     KINDS,
     OPEN,
     STATES,
-    alarms,
     deliveries,
     digests,
     files,
@@ -29,12 +28,13 @@ from bot.adapters.store.schema import (
     planning_runs,
     subscribers,
     targets,
+    written_texts,
 )
 from bot.adapters.store.sql import Statement, chunks
 from bot.domain.channels import ChannelKind, Target
 from bot.domain.delivery import RECIPIENT_REASONS, WENT_OUT, State, delivery_key
 from bot.domain.delivery import STATES as ALL_STATES
-from bot.domain.message import AlarmText, Receipt
+from bot.domain.message import Receipt, WrittenText
 from bot.domain.papers import PaperId
 from bot.domain.reports import SoftBounces, with_bounce
 from bot.pipeline.ports.outbox import (
@@ -158,27 +158,30 @@ class Deliveries:
         )
         return claim, Receipt(message=head.remote_id) if head.remote_id else None
 
-    def alarm_text(self, key: str) -> AlarmText:
+    def written_text(self, key: str) -> WrittenText:
         with reading(self._engine) as connection:
-            row = connection.execute(select(alarms).where(alarms.c.key == key)).one()
-        return AlarmText(subject=row.subject, body=row.body)
+            row = connection.execute(select(written_texts).where(written_texts.c.key == key)).one()
+        return WrittenText(subject=row.subject, body=row.body)
 
-    def unsent_alarms(self) -> tuple[tuple[DeliveryRecord, AlarmText], ...]:
+    def unsent_alarms(self) -> tuple[tuple[DeliveryRecord, WrittenText], ...]:
         """Alarms that may not have arrived: waiting, uncertain, or dead but not dropped; oldest first."""
         unsent = deliveries.c.state.in_(("pending", "held", "sending", "uncertain", "dead"))
         dropped = func.coalesce(deliveries.c.error, "") == DROPPED
+        is_alarm = deliveries.c.kind == "alarm"
         with reading(self._engine) as connection:
-            keys = connection.execute(select(alarms.c.key)).scalars().all()
+            keys = connection.execute(
+                select(written_texts.c.key).where(written_texts.c.key.contains("|alarm|"))
+            ).scalars()
             rows = [
                 row
                 for condition in _with_keys(connection, keys)
-                for row in connection.execute(ROWS.where(condition, unsent, ~dropped))
+                for row in connection.execute(ROWS.where(condition, is_alarm, unsent, ~dropped))
             ]
             records = tuple(map(_record, sorted(rows, key=lambda row: row.seq)))
             texts = {
-                row.key: AlarmText(subject=row.subject, body=row.body)
+                row.key: WrittenText(subject=row.subject, body=row.body)
                 for chunk in chunks([record.key for record in records])
-                for row in connection.execute(select(alarms).where(alarms.c.key.in_(chunk)))
+                for row in connection.execute(select(written_texts).where(written_texts.c.key.in_(chunk)))
             }
         return tuple((record, texts[record.key]) for record in records)
 

@@ -10,10 +10,11 @@ from sqlalchemy import Connection, Engine, delete, select
 from bot.adapters.store.cluster import notify
 from bot.adapters.store.engine import reading, writing
 from bot.adapters.store.planning import Planning
-from bot.adapters.store.schema import alarms, meta
+from bot.adapters.store.schema import meta, written_texts
 from bot.adapters.store.sql import Statement, insert, upsert
 from bot.domain.channels import ChannelKind
-from bot.domain.incidents import Alarm, Incident
+from bot.domain.incidents import Incident
+from bot.domain.message import WrittenDelivery
 from bot.pipeline.ports.outbox import Stop
 
 _KEY = "incidents"
@@ -75,15 +76,14 @@ class SqlIncidentChange:
         ]
         upsert(self._connection, meta, {"key": _KEY}, {"value": json.dumps(rows)})
 
-    def plan(self, planned: Sequence[Alarm], now: datetime) -> int:
+    def plan(self, planned: Sequence[WrittenDelivery], now: datetime) -> int:
         texts = [
-            {"key": alarm.delivery.key, "subject": alarm.text.subject, "body": alarm.text.body}
-            for alarm in planned
+            {"key": row.delivery.key, "subject": row.text.subject, "body": row.text.body} for row in planned
         ]
         if texts:
-            self._connection.execute(insert(self._connection, alarms).on_conflict_do_nothing(), texts)
+            self._connection.execute(insert(self._connection, written_texts).on_conflict_do_nothing(), texts)
         planning = Planning(self._connection)
-        return planning.plan([alarm.delivery for alarm in planned], planning.new_run(now)) if planned else 0
+        return planning.plan([row.delivery for row in planned], planning.new_run(now)) if planned else 0
 
 
 def stops(connection: Connection) -> dict[ChannelKind, Stop]:

@@ -12,7 +12,7 @@ from sqlalchemy import (
     Engine,
     Table,
     delete,
-    false,
+    exists,
     func,
     or_,
     select,
@@ -25,7 +25,6 @@ from bot.adapters.store.ids import subscriber_id, target_id
 from bot.adapters.store.outbox import lock_targets, refresh_ready
 from bot.adapters.store.quizzes import AGAIN
 from bot.adapters.store.schema import (
-    alarms,
     backlog_shares,
     cards,
     deliveries,
@@ -48,6 +47,7 @@ from bot.adapters.store.schema import (
     updates,
     voters,
     votes,
+    written_texts,
 )
 from bot.adapters.store.schema import micros as micros_of
 from bot.adapters.store.sql import insert, upsert
@@ -240,8 +240,9 @@ def _rows_about(subscriber: str, person: int | None, *, whole: bool) -> Iterator
     yield "feed addresses", meta, meta.c.key == f"feed salt {subscriber}"
     yield "messages", messages, messages.c.subscriber == number
     alone = targets.c.key.in_(keys)
+    to_them = func.substr(written_texts.c.key, 1, func.length(targets.c.key) + 1) == targets.c.key + "|"
+    yield "texts", written_texts, exists().where(alone, to_them)
     yield "targets", targets, alone
-    yield "alarms", alarms, alarms.c.key.startswith(f"{private}|", autoescape=True) if person else false()
     yield "deliveries", deliveries, deliveries.c.subscriber == number
     yield "notices", notices, notices.c.subscriber == number
     yield "backlog shares", backlog_shares, backlog_shares.c.subscriber == number

@@ -49,7 +49,7 @@ STATES = {
 }
 """The states of a delivery as the tables keep them; what stands here stays as it is for good."""
 
-KINDS = {"alert": 0, "quiz": 1, "edit": 2, "alarm": 3}
+KINDS = {"alert": 0, "quiz": 1, "edit": 2, "alarm": 3, "look_back": 4}
 """The kinds of a delivery, likewise."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -352,7 +352,7 @@ deliveries = Table(
     CheckConstraint(f"(settled_at IS NULL) = (state <= {_LAST_OPEN})", name="settled"),
 )
 """No row is ever deleted, so that what is planned once is planned for good. `message` is the number of its
-message, `rank` its index in the order shown; the `paper` of an alarm is 0."""
+message, `rank` its index in the order shown; the `paper` of an alarm or a look back is 0."""
 Index(
     "uq_deliveries_key",
     deliveries.c.target,
@@ -436,14 +436,14 @@ tokens = Table(
     Column("subject", Text, nullable=False),
 )
 
-alarms = Table(
-    "alarms",
+written_texts = Table(
+    "written_texts",
     metadata,
     Column("key", Text, primary_key=True),
     Column("subject", Text, nullable=False),
     Column("body", Text, nullable=False),
 )
-"""The texts of alarms, by the keys of their deliveries; few a year, so none is ever deleted."""
+"""The texts of alarms and look backs, by the keys of their deliveries."""
 
 source_states = Table(
     "source_states",

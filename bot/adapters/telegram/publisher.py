@@ -20,7 +20,7 @@ from bot.adapters.telegram.client import (
     TopicGone,
     beginning,
 )
-from bot.adapters.telegram.rendering import Message, render_alarm, render_alert
+from bot.adapters.telegram.rendering import Message, render_alert, render_written
 from bot.domain.card import card_of, web_link
 from bot.domain.channels import Capabilities, ChannelKind, ChannelWords, Limit, Limits
 from bot.domain.chats import ChatAddress, ChatFacts, chat_of, find_topic, is_private, unseen_topic_text
@@ -47,7 +47,7 @@ def _limit(address: str) -> Limit:
 
 
 class TelegramPublisher:
-    """Sends alerts and alarms as messages, questions as polls, and edits earlier alerts."""
+    """Sends alerts, alarms and look backs as messages, questions as polls, and edits earlier alerts."""
 
     kind: ChannelKind = "telegram"
     capabilities: Capabilities = Capabilities(
@@ -142,7 +142,7 @@ class TelegramPublisher:
         self, outgoing: OutgoingMessage, chat: ChatAddress, begin: Begin, *, anonymous: bool
     ) -> Receipt:
         match outgoing.kind:
-            case "alert" | "alarm":
+            case "alert" | "alarm" | "look_back":
                 message = rendered_text(outgoing)
                 sent, lost_topic = await self._in_topic(
                     chat, lambda address: self._client.send(address, message, silent=outgoing.silent)
@@ -251,9 +251,9 @@ class TelegramPublisher:
 
 
 def rendered_text(outgoing: OutgoingMessage) -> Message:
-    """The text of an alert, an edit or an alarm; Refused where there is nothing to show."""
-    if outgoing.alarm is not None:
-        return render_alarm(outgoing.alarm)
+    """The text of an alert, an edit, an alarm or a look back; Refused where there is nothing to show."""
+    if outgoing.text is not None:
+        return render_written(outgoing.text)
     message = render_alert(outgoing)
     if message is None:
         raise Refused(f"{outgoing.id}: an alert without papers")

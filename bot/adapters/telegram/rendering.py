@@ -1,4 +1,4 @@
-"""Rendering: alerts, alarms and lists of papers as messages in Telegram's markup, with buttons."""
+"""Rendering: alerts, alarms, look backs and lists of papers as messages in Telegram's markup, with buttons."""
 
 import re
 from collections import Counter
@@ -22,7 +22,7 @@ from bot.adapters.telegram.markup import (
     plain,
 )
 from bot.domain.card import CardMatch, Piece, Pieces, card_of, cut_pieces, source_names
-from bot.domain.message import AlarmText, Item, OutgoingMessage
+from bot.domain.message import Item, OutgoingMessage, WrittenText
 from bot.domain.text import one_line
 from bot.domain.translations import Wording, wording
 
@@ -269,10 +269,10 @@ def _today(outgoing: OutgoingMessage) -> date:
     return outgoing.created_at.astimezone(ZoneInfo(outgoing.timezone)).date()
 
 
-def render_alarm(alarm: AlarmText) -> Message:
-    """The alarm's subject in bold, then its paragraphs, as many as fit."""
-    whole = bold(one_line(alarm.subject, _ALARM_LINE))
-    for paragraph in alarm.body.split("\n\n"):
+def render_written(text: WrittenText) -> Message:
+    """The subject of an alarm or a look back in bold, then its paragraphs, as many as fit."""
+    whole = bold(one_line(text.subject, _ALARM_LINE))
+    for paragraph in text.body.split("\n\n"):
         lines = plain("\n".join(one_line(line, _ALARM_LINE) for line in paragraph.splitlines()))
         longer = joined("\n\n", (whole, lines))
         if longer.units > TEXT_UNITS:

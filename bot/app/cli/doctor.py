@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from bot.app.config.settings import Settings
     from bot.domain.incidents import Finding, Incident
-    from bot.domain.message import AlarmText
+    from bot.domain.message import WrittenText
     from bot.domain.subscriptions import Subscriber
     from bot.pipeline.ports.chats import ChatStore
     from bot.pipeline.ports.outbox import Counts, DeliveryRecord
@@ -194,7 +194,7 @@ def failing_findings(failing: "Mapping[str, DeliveryRecord]") -> "Iterator[Findi
         yield finding(target, "tried again", f"{tries} so far: {row.error}", urgent=False)
 
 
-def alarm_findings(unsent: "Iterable[tuple[DeliveryRecord, AlarmText]]") -> "Iterator[Finding]":
+def alarm_findings(unsent: "Iterable[tuple[DeliveryRecord, WrittenText]]") -> "Iterator[Finding]":
     """Findings: alarms that may not have arrived."""
     from bot.app.config.channels.channel_type import finding
 

@@ -17,7 +17,7 @@ from bot.app.cli.context import (
     say_json,
 )
 from bot.app.cli.terminal import counted
-from bot.domain.delivery import RECIPIENT_REASONS, Kind, State
+from bot.domain.delivery import RECIPIENT_REASONS, WRITTEN, Kind, State
 from bot.domain.errors import UsageError
 from bot.domain.text import one_line, printable
 
@@ -371,14 +371,14 @@ def _open_channels(store: "Store", kinds: "Sequence[str]") -> list[str]:
 
 
 def _titles(store: "Store", messages: "Sequence[MessageRecord]") -> "Mapping[str, str]":
-    """The title of the paper, or the subject of the alarm, by delivery key."""
+    """The title of the paper, or the subject of the alarm or look back, by delivery key."""
     rows = [row for message in messages for row in message.rows]
     papers = store.papers.stored({row.paper for row in rows if row.paper})
     return {
         row.key: papers[row.paper].paper.title if row.paper in papers else row.paper
         for row in rows
         if row.paper
-    } | {row.key: store.deliveries.alarm_text(row.key).subject for row in rows if row.kind == "alarm"}
+    } | {row.key: store.deliveries.written_text(row.key).subject for row in rows if row.kind in WRITTEN}
 
 
 def _message_json(message: "MessageRecord", titles: "Mapping[str, str]") -> dict[str, Any]:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from bot.domain.delivery import State
     from bot.domain.files import Skipped
     from bot.domain.incidents import Incident
-    from bot.domain.message import AlarmText
+    from bot.domain.message import WrittenText
     from bot.domain.subscriptions import Subscriber
     from bot.pipeline.ports.outbox import Counts, DeliveryRecord
     from bot.pipeline.ports.papers import PlanningRun
@@ -256,7 +256,7 @@ def incidents_json(incidents: "Sequence[Incident]") -> list[dict[str, str]]:
     ]
 
 
-def alarms_json(unsent: "Sequence[tuple[DeliveryRecord, AlarmText]]") -> list[dict[str, str | None]]:
+def alarms_json(unsent: "Sequence[tuple[DeliveryRecord, WrittenText]]") -> list[dict[str, str | None]]:
     """Alarms that may not have arrived, as JSON."""
     return [
         {
@@ -270,7 +270,7 @@ def alarms_json(unsent: "Sequence[tuple[DeliveryRecord, AlarmText]]") -> list[di
     ]
 
 
-def alarm_lines(unsent: "Sequence[tuple[DeliveryRecord, AlarmText]]") -> list[str]:
+def alarm_lines(unsent: "Sequence[tuple[DeliveryRecord, WrittenText]]") -> list[str]:
     """Lines about alarms that may not have arrived."""
     return [
         f"ALARM        {alarm.state} to {printable(alarm.target)}: {printable(text.subject)}"

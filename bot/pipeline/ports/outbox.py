@@ -10,8 +10,8 @@ from bot.domain.backlog import Rule
 from bot.domain.channels import ChannelKind, Target
 from bot.domain.delivery import Kind, State
 from bot.domain.flood_guard import NO_GUARD, FloodGuard
-from bot.domain.incidents import Alarm, Incident
-from bot.domain.message import AlarmText, Receipt
+from bot.domain.incidents import Incident
+from bot.domain.message import Receipt, WrittenDelivery, WrittenText
 from bot.domain.papers import PaperId, Question
 from bot.domain.reports import SoftBounces
 
@@ -302,8 +302,8 @@ class DeliveryStore(Protocol):
         """A message as it was claimed, its rows in the order in which they were shown, and its receipt; None for an unknown one."""
         ...
 
-    def alarm_text(self, key: str) -> AlarmText:
-        """The text of the alarm with this key."""
+    def written_text(self, key: str) -> WrittenText:
+        """The text of the alarm or look back with this key."""
         ...
 
     def deliveries_on(self, subscriber: str, papers: Iterable[PaperId]) -> tuple[DeliveryRecord, ...]:
@@ -354,8 +354,8 @@ class IncidentChange(IncidentView, Protocol):
         """Replace all open incidents by these."""
         ...
 
-    def plan(self, alarms: Sequence[Alarm], now: datetime) -> int:
-        """Insert the alarms whose keys are new, with their texts; gives their number."""
+    def plan(self, planned: Sequence[WrittenDelivery], now: datetime) -> int:
+        """Insert the deliveries whose keys are new, with their texts; gives their number."""
         ...
 
 

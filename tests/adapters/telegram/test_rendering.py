@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.adapters.telegram.rendering import Message, render_alarm, render_alert, render_card, render_list
+from bot.adapters.telegram.rendering import Message, render_alert, render_card, render_list, render_written
 from bot.domain.message import Item, Occasion, OutgoingMessage
 from bot.domain.notices import Reason, Why
 from bot.domain.papers import Edition, Links, Point, Summary
@@ -322,7 +322,7 @@ def test_there_is_no_page_beyond_the_papers(start: int) -> None:
 
 def test_an_alarm_that_is_too_long_keeps_its_first_paragraphs_whole() -> None:
     paragraphs = [f"{number}: {'word ' * 60}".strip() for number in range(40)]
-    text = judged(render_alarm(an_alarm_text(body="\n\n".join(paragraphs)))).text
+    text = judged(render_written(an_alarm_text(body="\n\n".join(paragraphs)))).text
     subject, *kept = text.split("\n\n")
     assert subject == "The source “tables” has fallen silent"
     assert 1 < len(kept) < len(paragraphs)

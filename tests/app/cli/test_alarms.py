@@ -10,16 +10,17 @@ from bot.adapters.clock import SystemClock
 from bot.adapters.store import Store
 from bot.app.config.settings import load_settings
 from bot.domain.incidents import Incident
+from bot.domain.message import WrittenDelivery
 from bot.pipeline.ports.outbox import Outcome
 from tests.app.cli.conftest import Paperboy
-from tests.builders import a_delivery, a_paper, an_alarm
+from tests.builders import a_delivery, a_look_back, a_paper, an_alarm
 
 
-def a_state(home: Path, state: str) -> None:
-    """A state with an alarm that ended so just now."""
+def a_state(home: Path, state: str, planned: WrittenDelivery | None = None) -> None:
+    """A state with an alarm, or what is given, that ended so just now."""
     store, now = Store(f"sqlite:///{home}/state/paperboy.sqlite3"), SystemClock().now()
     with store.incidents.change() as tx:
-        tx.plan([an_alarm()], now)
+        tx.plan([planned or an_alarm()], now)
     (claim,) = store.outbox.claim(now, lease=timedelta(minutes=5), limit=1, kinds=("telegram",))
     outcome = Outcome(claim=claim, state=state, error="timeout")  # type: ignore[arg-type]
     store.outbox.settle([outcome], now)
@@ -42,6 +43,16 @@ def test_an_alarm_that_still_waits_is_shown_and_nothing_to_act_on(home: Path, pa
     assert ran.code == 0
     assert "pending to telegram:1" in ran.out
     assert "has fallen silent" not in paperboy("doctor").out
+
+
+def test_a_look_back_that_did_not_arrive_is_no_alarm(home: Path, paperboy: Paperboy) -> None:
+    a_state(home, "dead", a_look_back())
+    ran = paperboy("status")
+    assert "ALARM" not in ran.out
+    assert paperboy("status", "--json").json["alarms_not_sent"] == []
+    assert "Your week" not in paperboy("doctor").out
+    (message,) = paperboy("outbox", "list", "--kind", "look_back", "--json").json["messages"]
+    assert (message["state"], message["titles"]) == ("dead", ["Your week: 4 new papers"])
 
 
 def test_incidents_of_sources_and_channels_are_told_apart(home: Path, paperboy: Paperboy) -> None:

@@ -51,11 +51,11 @@ def upgrade() -> None:  # noqa: PLR0915 - a table each
         postgresql_where=sa.text("settled_at IS NOT NULL"),
     )
     op.create_table(
-        "alarms",
+        "written_texts",
         sa.Column("key", sa.Text(), nullable=False),
         sa.Column("subject", sa.Text(), nullable=False),
         sa.Column("body", sa.Text(), nullable=False),
-        sa.PrimaryKeyConstraint("key", name=op.f("pk_alarms")),
+        sa.PrimaryKeyConstraint("key", name=op.f("pk_written_texts")),
     )
     op.create_table(
         "cards",
