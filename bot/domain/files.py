@@ -47,6 +47,7 @@ _COPY = re.compile(
 )
 """Names of copies that programs make beside a file: an older text, or one of two that could not be merged."""
 _INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+"""More than `text.UNSAFE`: a name is a key of the state, so each such character is written out, and none is dropped."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 

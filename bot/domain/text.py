@@ -6,14 +6,18 @@ import unicodedata
 from collections.abc import Callable, Collection, Iterable
 from difflib import get_close_matches
 
+_BIDI = "\u202a-\u202e\u2066-\u2069"  # embeddings, overrides and isolates
+_NO_SIGN = "\u00ad\u061c\u200b\u200e\u200f\u2060-\u2064"  # soft hyphens, direction marks, signs without width
 _UNSAFE = (
     "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f"  # controls, which terminals obey
-    "\u202a-\u202e\u2066-\u2069"  # bidi embeddings, overrides and isolates
+    f"{_BIDI}"
     "\ud800-\udfff\ufeff\ufff9-\ufffb\ufffe\uffff"  # surrogates, byte order marks, what XML 1.0 §2.2 forbids
 )
 UNSAFE = re.compile(f"[{_UNSAFE}]")
 """Characters that are never shown: they steer a terminal, reorder a reader's text, or break an XML parser."""
-_NOT_PRINTABLE = re.compile(f"[{_UNSAFE}\t\n\r\u2028\u2029\u061c\u200b\u200e\u200f\u2060\u00ad]")
+INVISIBLE = re.compile(f"[{_NO_SIGN}{_BIDI}\ufeff]")
+"""Invisible characters that copied text brings along; those that join letters are not among them."""
+_NOT_PRINTABLE = re.compile(f"[{_UNSAFE}{_NO_SIGN}\t\n\r\u2028\u2029]")
 _ASCII_CONTROLS = bytes((*range(0x20), 0x7F))
 _WIDE = frozenset("WF")
 _NO_WIDTH = frozenset({"Mn", "Me", "Cf"})

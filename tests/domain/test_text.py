@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from bot.domain.gist import clean_summary
 from bot.domain.text import (
     DANGLING,
+    INVISIBLE,
     caret,
     columns,
     cut,
@@ -173,6 +174,11 @@ def test_one_line_has_no_breaks_no_unsafe_characters_and_fits() -> None:
 def test_what_may_steer_a_terminal_becomes_a_blank() -> None:
     assert printable("a\x1b[2Jb\nc") == "a [2Jb c"
     assert printable("plain – text") == "plain – text"
+    assert printable("a\u2063b\u202ec\u00add") == "a b c d"
+
+
+def test_letters_stay_joined_where_invisible_characters_are_taken_out() -> None:
+    assert INVISIBLE.sub("", "\ufeffa\u200bb\u2063c\u202ed\u200de\u200cf") == "abcd\u200de\u200cf"
 
 
 def test_a_terminal_gives_east_asian_signs_two_columns_and_marks_none() -> None:

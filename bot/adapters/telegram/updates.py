@@ -8,7 +8,7 @@ from typing import Any, TypeGuard
 
 from bot.domain.chats import LONGEST_TOPIC, ChatAddress, addresses_of
 from bot.domain.quizzes.votes import PollState, Vote
-from bot.domain.text import one_line
+from bot.domain.text import INVISIBLE, one_line
 from bot.pipeline.ports import Update
 
 KINDS = (
@@ -24,8 +24,6 @@ KINDS = (
 _VOTE_KINDS = ("poll_answer", "poll")
 
 _COMMAND = re.compile(r"[/／]([A-Za-z0-9_]{1,32})(?:@([A-Za-z0-9_]{1,64}))?(?:\s+(.*))?", re.DOTALL)
-_INVISIBLE = re.compile("[\u00ad\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]")
-"""Invisible characters that copied text brings along; those that join letters stay."""
 _AWAY = frozenset({"left", "kicked"})
 
 
@@ -214,7 +212,7 @@ def _message(message: Mapping[str, Any], username: str) -> Event | None:
     )
     if chat is None or not is_id(number) or not isinstance(text, str) or _is_copy(message, username):
         return None
-    text = _INVISIBLE.sub("", text)
+    text = INVISIBLE.sub("", text)
     author = _mapping(message.get("from"))
     speaks_as_chat = _mapping(message.get("sender_chat")).get("id") == chat.id
     if (
@@ -274,7 +272,7 @@ def _inline_query(query: Mapping[str, Any]) -> Event | None:
         return None
     return InlineQuery(
         id=number,
-        text=_INVISIBLE.sub("", text),
+        text=INVISIBLE.sub("", text),
         offset=offset if isinstance(offset, str) else "",
         author=_author(_mapping(query.get("from"))),
     )

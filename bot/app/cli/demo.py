@@ -7,6 +7,7 @@ import typer
 
 from bot.app.cli.context import JsonOption, say_json
 from bot.app.cli.terminal import counted
+from bot.domain.text import cut
 
 _SETTINGS = "site: {title: Paperboy demo}\nwatch: {folders: [SEEDS]}\nweb: {listen: ''}\nfirst_run: 3\n"
 _SUBSCRIBERS = """\
@@ -80,7 +81,7 @@ def _show_in(config: Path, say: Callable[[str], object]) -> None:
     quizzes = [message.text for message in chat if message.kind == "quiz"]
     _section(say, "alice gets this in Telegram", *alerts[:1])
     _section(say, f"… and {len(quizzes)} quiz polls as replies to it, such as", *quizzes[:1])
-    _section(say, "bob gets this mail", *(_excerpt(text, _MAIL_LINES) for text in mails[:1]))
+    _section(say, "bob gets this mail", *(_beginning(text, _MAIL_LINES) for text in mails[:1]))
     _section(say, "carol's feed reader shows this", *feed_lines(settings.atom.folder / "carol.atom"))
     say("Nothing was sent, and nothing is left behind. Your turn: paperboy init, then paperboy run.")
 
@@ -105,7 +106,7 @@ def feed_lines(path: Path) -> list[str]:
         published = (entry.findtext(f"{_ATOM}published") or "")[:10]
         lines += [
             f"● {entry.findtext(f'{_ATOM}title')}",
-            f"  {published}  {_cut(', '.join(authors), _WIDEST - 14)}",
+            f"  {published}  {cut(', '.join(authors), _WIDEST - 14)}",
         ]
         lines += [f"  {line}" for line in _paragraphs(entry.findtext(f"{_ATOM}content") or "", authors)]
         lines += [f"  {link.get('href')}" if link is not None else "", ""]
@@ -122,16 +123,13 @@ def _paragraphs(html: str, authors: Sequence[str]) -> list[str]:
         for part in fragments_fromstring(html)
         if not isinstance(part, str)
     ]
-    return [_cut(text, _WIDEST - 2) for text in texts if text and text != ", ".join(authors)][:2]
+    return [cut(text, _WIDEST - 2) for text in texts if text and text != ", ".join(authors)][:2]
 
 
-def _cut(text: str, width: int) -> str:
-    return text if len(text) <= width else text[: width - 1].rsplit(" ", 1)[0] + "…"
-
-
-def _excerpt(text: str, max_lines: int) -> str:
+def _beginning(text: str, max_lines: int) -> str:
     lines = text.splitlines()
     if len(lines) <= max_lines:
         return text
-    shown = [line if len(line) <= _WIDEST else line[: _WIDEST - 1] + "…" for line in lines[:max_lines]]
-    return "\n".join([*shown, f"… and {len(lines) - max_lines} more lines"])
+    return "\n".join(
+        [*(cut(line, _WIDEST) for line in lines[:max_lines]), f"… and {len(lines) - max_lines} more lines"]
+    )

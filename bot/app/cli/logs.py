@@ -7,7 +7,7 @@ from collections import Counter
 from datetime import UTC, datetime
 
 from bot.app.cli.context import masked
-from bot.domain.text import printable
+from bot.domain.text import cut, printable
 
 _LEVELS = (logging.WARNING, logging.INFO, logging.DEBUG)
 _OWN_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
@@ -75,7 +75,7 @@ class TextFormat(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         moment = datetime.fromtimestamp(record.created, UTC).astimezone()
-        fields = "".join(f" {name}={printable(_cut(value))}" for name, value in _fields(record).items())
+        fields = "".join(f" {name}={printable(_shown(value))}" for name, value in _fields(record).items())
         level = "" if record.levelno <= logging.INFO else f"{record.levelname} "
         text = f"{moment:%H:%M:%S} {level}{printable(record.getMessage())}{fields}"
         return masked(f"{text}\n{self.formatException(record.exc_info)}" if record.exc_info else text)
@@ -90,7 +90,7 @@ class JsonFormat(logging.Formatter):
             "level": record.levelname.lower(),
             "event": record.getMessage(),
             **{
-                name: value if isinstance(value, int | float | bool) else _cut(value)
+                name: value if isinstance(value, int | float | bool) else _shown(value)
                 for name, value in _fields(record).items()
             },
         }
@@ -99,10 +99,9 @@ class JsonFormat(logging.Formatter):
         return masked(json.dumps(parts, ensure_ascii=False))
 
 
-def _cut(value: object) -> str:
+def _shown(value: object) -> str:
     """The field's text, masked and then cut to _LONGEST_FIELD characters."""
-    text = masked(str(value))
-    return text if len(text) <= _LONGEST_FIELD else f"{text[: _LONGEST_FIELD - 1]}…"
+    return cut(masked(str(value)), _LONGEST_FIELD)
 
 
 def _fields(record: logging.LogRecord) -> dict[str, object]:

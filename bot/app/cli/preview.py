@@ -3,14 +3,15 @@
 import datetime as dt
 import sys
 from collections import Counter
+from textwrap import indent
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from bot.app.cli.context import ConfigOption, JsonOption, load_only_settings, open_state, say_long_json
-from bot.app.cli.terminal import Style, bar, caret, style_of
+from bot.app.cli.terminal import Style, bar, style_of
 from bot.domain.errors import QuerySyntaxError, UsageError
-from bot.domain.text import excerpt, printable
+from bot.domain.text import caret, excerpt, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -65,7 +66,7 @@ def parsed_query(text: str) -> "Query":
     try:
         return parse(text)
     except QuerySyntaxError as error:
-        raise UsageError(f"{error}\n{caret(text, error.position)}") from error
+        raise UsageError(f"{error}\n{indent(caret(text, error.position), '  ')}") from error
 
 
 def hints(query: "Query", misspellings: "Iterable[Misspelling]") -> "Iterator[str]":

@@ -1,4 +1,4 @@
-"""Text for a terminal: bold words, tables, progress, counts, durations, bars, and a caret below an error."""
+"""Text for a terminal: bold words, tables, progress, counts, durations and bars."""
 
 import os
 import re
@@ -6,10 +6,8 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from textwrap import indent
 from typing import TYPE_CHECKING, TextIO
 
-from bot.domain.text import caret as caret_below
 from bot.domain.text import printable
 
 if TYPE_CHECKING:
@@ -110,8 +108,3 @@ def bar(value: float, largest: float, cells: int) -> str:
     eighths = round(value / largest * cells * 8) if largest else 0
     whole, rest = divmod(max(eighths, int(value > 0)), 8)
     return "█" * whole + _EIGHTHS[rest].strip()
-
-
-def caret(text: str, position: int) -> str:
-    """The text on one line and a caret below that character, indented."""
-    return indent(caret_below(text, position), "  ")

@@ -24,7 +24,7 @@ from pydantic_core import CoreSchema, core_schema
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from bot.app.config.yaml import KeyPath, Lookup, Plain, YamlDocument, plain_value, scalar_value
-from bot.domain.text import nearest
+from bot.domain.text import UNSAFE, cut, nearest
 
 T = TypeVar("T")
 M = TypeVar("M", bound=BaseModel)
@@ -54,9 +54,6 @@ _TEXTS = {
 _REFERENCE = re.compile(
     r"\$(?P<escaped>\$)?\{(?:(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\})?"
 )
-_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
-
-
 _HIDDEN = re.compile(r"(?<=://)[^/\s]*(?=@)|(?<=:)[A-Za-z0-9_-]{30,}")
 """The user and password of an address, and the secret part of a bot's token."""
 
@@ -175,7 +172,7 @@ def typed(value: object) -> object:
     return plain_value(value.strip()) if isinstance(value, FromEnvironment) else value
 
 
-def one_line(text: str) -> str:
+def parse_heading(text: str) -> str:
     """Text for a heading: not empty, one line, at most MAX_LINE characters, blanks folded."""
     if "\n" in text or "\r" in text:
         raise FieldFault("must be on one line")
@@ -214,7 +211,7 @@ def _empty_list(value: object) -> object:
 Integer = Annotated[int, BeforeValidator(typed)]
 Number = Annotated[float, BeforeValidator(typed)]
 Flag = Annotated[bool, BeforeValidator(typed)]
-Line = Annotated[str, Parsed(one_line, {"type": "string", "minLength": 1, "maxLength": MAX_LINE})]
+Line = Annotated[str, Parsed(parse_heading, {"type": "string", "minLength": 1, "maxLength": MAX_LINE})]
 FilePath = Annotated[Path, Parsed(resolved_path, {"type": "string", "minLength": 1}, in_context=True)]
 ShownPath = Annotated[Path, Parsed(path_as_written, {"type": "string", "minLength": 1}, in_context=True)]
 Many = Annotated[tuple[T, ...], BeforeValidator(_empty_list)]
@@ -332,8 +329,10 @@ class Substitution:
             return self._fault(
                 reference, scalar, f"${{{name}}} is not set; set it, or write ${{{name}:-default}}"
             )
-        if _CONTROL.search(value):
-            return self._fault(reference, scalar, f"${{{name}}} holds control characters or is not UTF-8")
+        if UNSAFE.search(value):
+            return self._fault(
+                reference, scalar, f"${{{name}}} holds invisible control characters or is not UTF-8"
+            )
         return value
 
     def _fault(self, reference: re.Match[str], scalar: ScalarNode, message: str) -> str:
@@ -415,7 +414,7 @@ def _instead(node: Node | None, *, wants_text: bool, is_secret: bool) -> str:
 def shown_text(text: str) -> str:
     """The text for a message: quoted and escaped, cut to 60 characters, without passwords and tokens."""
     text = _HIDDEN.sub("…", text)
-    return repr(text if len(text) <= _MAX_SHOWN else text[: _MAX_SHOWN - 1] + "…")
+    return repr(cut(text, _MAX_SHOWN))
 
 
 def _unknown(key: str, known: tuple[str, ...], model: type[BaseModel]) -> str:

@@ -226,7 +226,10 @@ def _is_blank(written: str) -> bool:
 
 
 def _printable(message: str) -> str:
-    """The message on one line, without characters that control a terminal or the direction of text."""
+    """The message on one line, without characters that control a terminal or the direction of text.
+
+    They are escaped, not left out as by `one_line`, since such a character may be the very fault.
+    """
     return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in message)
 
 

@@ -52,8 +52,10 @@ def test_what_comes_from_the_environment_is_marked_and_what_is_escaped_is_not() 
         ('"${A"', {}, "7: '${' begins ${NAME} or ${NAME:-default}; write $${ for the text"),
         ("${}", {}, "6: '${' begins ${NAME} or ${NAME:-default}; write $${ for the text"),
         ("${1A}", {}, "6: '${' begins ${NAME} or ${NAME:-default}; write $${ for the text"),
-        ("${A}", {"A": "\x1b[2J"}, "6: ${A} holds control characters or is not UTF-8"),
-        ("${A}", {"A": "\udcff"}, "6: ${A} holds control characters or is not UTF-8"),
+        ("${A}", {"A": "\x1b[2J"}, "6: ${A} holds invisible control characters or is not UTF-8"),
+        ("${A}", {"A": "\udcff"}, "6: ${A} holds invisible control characters or is not UTF-8"),
+        ("${A}", {"A": "\ufeff1"}, "6: ${A} holds invisible control characters or is not UTF-8"),
+        ("${A}", {"A": "a\u202eb"}, "6: ${A} holds invisible control characters or is not UTF-8"),
     ],
 )
 def test_what_cannot_be_put_in_is_a_fault_where_it_stands(
