@@ -15,7 +15,7 @@ A row is `sending` from just before its request goes out. `held` becomes `pendin
 
 import random
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Literal, NamedTuple, cast, get_args
 
@@ -37,6 +37,44 @@ NO_PAPER = PaperId("")
 ONE_QUESTION = "one"
 """The part of a quiz delivery whose question is chosen when it is sent (see `answers.pick_one`)."""
 
+Cause = Literal[
+    "message flood",
+    "poll flood",
+    "over limit",
+    "paper over limit",
+    "paper behind more",
+    "paper skipped",
+    "paper dead",
+    "no subscriber",
+    "unwanted",
+    "on request",
+    "replaced",
+    "nothing to edit",
+    "corrected before",
+    "data deleted",
+    "dropped",
+]
+"""Why the program itself keeps a delivery back or ends it. What a service or the system said is its `error`."""
+CAUSE_TEXTS: Mapping[Cause, str] = {
+    "message flood": "waits for the flood guard: three messages in ten minutes",
+    "poll flood": "waits for the flood guard: nine polls in ten minutes",
+    "over limit": "named in “+N more”",
+    "paper over limit": "its paper went over the daily limit",
+    "paper behind more": "its paper stands behind “+N more”",
+    "paper skipped": "the alert that it belongs to was not sent",
+    "paper dead": "the alert that it belongs to is a dead letter",
+    "no subscriber": "no longer subscribed",
+    "unwanted": "its subscription was removed or paused",
+    "on request": "questions come when they are asked for",
+    "replaced": "replaced by a corrected question",
+    "nothing to edit": "there is no message to edit",
+    "corrected before": "told by the correction before",
+    "data deleted": "the person deleted what it came from",
+    "dropped": "dropped by the operator",
+}
+FLOOD_GUARD_CAUSES: Mapping[Kind, Cause] = {"alert": "message flood", "quiz": "poll flood"}
+"""By kind the cause of deliveries that wait because the target got so many of that kind."""
+
 _KEY = re.compile(
     rf"(?P<target>.+)\|(?P<kind>{'|'.join(get_args(Kind))})\|(?P<paper>[^|]*)(?:\|(?P<part>.+))?", re.DOTALL
 )
@@ -56,8 +94,6 @@ STOPPED = "stopped in the chat"
 COMPLAINED = "called spam by the recipient"
 RECIPIENT_REASONS: frozenset[str] = frozenset({UNSUBSCRIBED, STOPPED, COMPLAINED})
 """Reasons of a suspension that only the recipient lifts."""
-UNWANTED = "its subscription was removed or paused"
-"""Why a waiting alert, or a quiz on its paper, was not sent."""
 DEAD_ADDRESS = "no such address"
 """Begins the reason of a suspension that follows from a delivery report."""
 

@@ -15,12 +15,6 @@ FloodGuard = Mapping[Kind, Limit]
 FLOOD_GUARD: FloodGuard = {"alert": Limit(most=3, span=_WINDOW), "quiz": Limit(most=9, span=_WINDOW)}
 NO_GUARD: FloodGuard = {}
 
-WAITS: Mapping[Kind, str] = {
-    "alert": "waits for the flood guard: three messages in ten minutes",
-    "quiz": "waits for the flood guard: nine polls in ten minutes",
-}
-"""The `error` of a delivery that waits."""
-
 
 def full_until(sent: Sequence[datetime], limit: Limit, now: datetime) -> datetime | None:
     """When the window has room again, after messages sent at these moments; None where it has room now.

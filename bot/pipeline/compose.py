@@ -6,7 +6,15 @@ from datetime import datetime, time, timedelta
 from typing import Literal
 
 from bot.domain.channels import CapabilitiesOf
-from bot.domain.delivery import ONE_QUESTION, UNWANTED, edit_gains, is_repeat, question_of_part, repeat_count
+from bot.domain.delivery import (
+    CAUSE_TEXTS,
+    ONE_QUESTION,
+    Cause,
+    edit_gains,
+    is_repeat,
+    question_of_part,
+    repeat_count,
+)
 from bot.domain.message import MOST_NAMED, Item, Occasion, OutgoingMessage, Receipt
 from bot.domain.notices import relevance
 from bot.domain.papers import Paper, PaperId, Question
@@ -47,14 +55,14 @@ class NothingToSend(Exception):
 
     def __init__(
         self,
-        why: str,
+        cause: Cause,
         *,
         state: Literal["skipped", "dead"] = "skipped",
         limited: tuple[str, ...] = (),
         unwanted: tuple[str, ...] = (),
     ) -> None:
-        super().__init__(why)
-        self.why = why
+        super().__init__(CAUSE_TEXTS[cause])
+        self.cause = cause
         self.state = state
         self.limited = limited
         self.unwanted = unwanted
@@ -83,7 +91,7 @@ class MessageBuilder:
         """The message for this claim; raises NothingToSend where there is none."""
         subscriber = self._recipient(claim)
         if subscriber is None:
-            raise NothingToSend("no longer subscribed")
+            raise NothingToSend("no subscriber")
         if self._capabilities[claim.target.kind].is_document:
             message = self._message(claim, subscriber, ())
             return BuiltMessage(message=message, sent=tuple(row.key for row in claim.rows))
@@ -129,8 +137,7 @@ class MessageBuilder:
         chosen, kept_out = ranked[:allowed], ranked[allowed:]
         limited = tuple(row.key for row, _ in kept_out)
         if not chosen:
-            why = "over the daily limit" if limited else UNWANTED
-            raise NothingToSend(why, limited=limited, unwanted=unwanted)
+            raise NothingToSend("over limit" if limited else "unwanted", limited=limited, unwanted=unwanted)
         earlier = self._deliveries.unnamed(claim.key)
         known = self._papers.stored(paper for _, paper in earlier) if earlier else {}
         message = self._message(
@@ -205,7 +212,7 @@ class MessageBuilder:
         items = self._items(claim.rows, claim, subscriber)
         question = self._question(items[0].paper, subscriber.language, row.part)
         if question is None:
-            raise NothingToSend("replaced by a corrected question")
+            raise NothingToSend("replaced")
         alert = self._deliveries.alert_on(claim.key, row.paper)
         if is_repeat(row.part):  # it was answered before, whatever became of the alert
             reply_to = alert.receipt if alert else None
@@ -216,15 +223,15 @@ class MessageBuilder:
         channel = _channel_of(subscriber, claim)
         waits = channel is not None and channel.quizzes in ("none", "on_request")
         if waits and not self._deliveries.is_asked(row.key):
-            raise NothingToSend("questions come when they are asked for", limited=(row.key,))
+            raise NothingToSend("on request")
         if alert and alert.state == "skipped" and not self._deliveries.is_asked(row.key):
-            raise NothingToSend("the alert that it belongs to was not sent")
+            raise NothingToSend("paper skipped")
         if alert and alert.state == "limited":
-            raise NothingToSend("its paper went over the daily limit", limited=(row.key,))
+            raise NothingToSend("paper over limit", limited=(row.key,))
         if alert and not alert.shown and not self._deliveries.is_asked(row.key):
-            raise NothingToSend("its paper stands behind “+N more”", limited=(row.key,))
+            raise NothingToSend("paper behind more")
         if alert and alert.state == "dead":
-            raise NothingToSend("the alert that it belongs to is a dead letter", state="dead")
+            raise NothingToSend("paper dead", state="dead")
         message = self._message(
             claim, subscriber, items, question=question, reply_to=alert.receipt if alert else None
         )
@@ -252,9 +259,9 @@ class MessageBuilder:
         alert = self._deliveries.alert_on(claim.key, row.paper)
         rows = self._deliveries.rows_of(alert.message) if alert and alert.message and alert.receipt else None
         if not alert or not rows:
-            raise NothingToSend("there is no message to edit")
+            raise NothingToSend("nothing to edit")
         if not alert.shown:
-            raise NothingToSend("its paper stands behind “+N more”")
+            raise NothingToSend("paper behind more")
         original, _ = rows
         if self._capabilities[claim.target.kind].corrects:
             return self._correction(claim, subscriber, original, alert.receipt)
@@ -283,7 +290,7 @@ class MessageBuilder:
             record.settled_at for record in corrections if record.settled_at and record.state == "sent"
         ]
         if any(settled >= planned for settled in moments):
-            raise NothingToSend("told by the correction before")
+            raise NothingToSend("corrected before")
         wrong = {record.paper for record in corrections if record.settled_at is None}
         items = self._items([other for other in rows if other.paper in wrong], claim, subscriber)
         left_out = self._papers.stored([other.paper for other in original.rows if not other.shown])

@@ -21,8 +21,7 @@ from typing import Literal
 
 from bot.domain.backlog import Rule
 from bot.domain.channels import ChannelKind
-from bot.domain.delivery import OPEN, WENT_OUT, State
-from bot.domain.flood_guard import WAITS
+from bot.domain.delivery import FLOOD_GUARD_CAUSES, OPEN, WENT_OUT, State
 from bot.domain.incidents import TOPIC_GONE, Incident
 from bot.domain.matcher import SubscriptionMatcher
 from bot.domain.notices import Why, why_of
@@ -378,5 +377,5 @@ def _target_lines(
 
 
 def _end(row: DeliveryRecord) -> State | NotSentReason:
-    waits = row.state in OPEN and row.error in WAITS.values()
+    waits = row.state in OPEN and row.cause in FLOOD_GUARD_CAUSES.values()
     return "waits for the flood guard" if waits else row.state

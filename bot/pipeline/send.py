@@ -123,7 +123,7 @@ class Sender:
                     state=nothing.state,
                     limited=nothing.limited,
                     unwanted=nothing.unwanted,
-                    error=nothing.why,
+                    cause=nothing.cause,
                 )
             )
         except asyncio.CancelledError:

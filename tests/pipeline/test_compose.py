@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from bot.domain.delivery import UNWANTED, repeat_part
+from bot.domain.delivery import repeat_part
 from bot.domain.errors import OutcomeUnknown, Refused, TargetMoved
 from bot.domain.message import MOST_NAMED, Occasion
 from bot.domain.papers import Entry
@@ -332,7 +332,7 @@ async def test_questions_that_wait_are_not_asked_once_they_come_on_request_alone
     made.subscribe(a_subscriber("alice", a_channel(quizzes="on_request")))
     await made.send()
     assert [message.kind for message in made.telegram.taken] == ["alert"]
-    assert {row.error for row in made.rows("limited")} == {"questions come when they are asked for"}
+    assert {row.error for row in made.rows("skipped")} == {"questions come when they are asked for"}
 
 
 async def test_a_paper_over_the_limit_asks_nothing(world: MakeWorld):
@@ -342,6 +342,10 @@ async def test_a_paper_over_the_limit_asks_nothing(world: MakeWorld):
     assert {outgoing.items[0].paper.id[-1] for outgoing in made.telegram.of("quiz")} == {"1"}
     assert {row.paper[-1] for row in made.rows("limited")} == {"2"}
     assert len(made.rows("limited")) == 4
+    assert [row.error for row in made.rows("limited")] == [
+        "named in “+N more”",
+        *["its paper went over the daily limit"] * 3,
+    ]
 
 
 async def test_a_quiz_whose_alert_is_a_dead_letter_waits_there_with_it(world: MakeWorld):
@@ -537,7 +541,7 @@ async def test_what_waits_for_a_subscription_that_was_removed_is_not_sent(world:
     assert await made.send() == {"sent": 1, "skipped": 1}
     assert made.telegram.papers() == [an_entry(2).id]
     gone, told = made.rows()
-    assert (gone.state, gone.message, gone.error) == ("skipped", None, UNWANTED)
+    assert (gone.state, gone.message, gone.cause) == ("skipped", None, "unwanted")
     assert (told.state, told.error) == ("sent", None)
 
 
@@ -548,7 +552,7 @@ async def test_nor_are_its_quizzes(world: MakeWorld):
     assert await made.send() == {"skipped": 4}
     assert made.telegram.tried == []
     alert, *quizzes = made.rows()
-    assert alert.error == UNWANTED
+    assert alert.cause == "unwanted"
     assert {row.error for row in quizzes} == {"the alert that it belongs to was not sent"}
 
 

@@ -158,8 +158,8 @@ async def test_of_a_paper_behind_the_button_no_poll_is_sent_by_itself(world: Mak
     made.read("a.md", a_digest(*quizzed(1, 2)))
     await made.send()
     assert [item.paper.id[-1] for message in service.of("quiz") for item in message.items] == ["1"] * 3
-    hidden = made.rows("limited")
-    assert [row.paper[-1] for row in hidden] == ["2"] * 3
+    hidden = made.rows("skipped")
+    assert [(row.paper[-1], row.cause) for row in hidden] == [("2", "paper behind more")] * 3
     with made.store.quizzes.transaction() as tx:
         assert tx.release_now(hidden[0].key, made.clock.now())
         assert not tx.release_now(hidden[0].key, made.clock.now())

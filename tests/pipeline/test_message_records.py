@@ -21,6 +21,7 @@ ROW = DeliveryRecord(
     state="pending",
     due_at=NOW,
     attempts=0,
+    cause=None,
     error=None,
     message=None,
     remote_id=None,

@@ -364,9 +364,9 @@ async def test_what_takes_too_long_before_its_request_is_tried_again(monkeypatch
 
 async def test_nothing_to_send_settles_the_rows_with_the_reason():
     parts = Parts()
-    parts.build_error = NothingToSend("over the daily limit", limited=("k1",))
+    parts.build_error = NothingToSend("over limit", limited=("k1",))
     outcome = (await parts.sender().send(a_claim())).outcome
-    assert (outcome.state, outcome.limited, outcome.error) == ("skipped", ("k1",), "over the daily limit")
+    assert (outcome.state, outcome.limited, outcome.cause) == ("skipped", ("k1",), "over limit")
 
 
 @pytest.mark.parametrize("where", ["build_error", "past_error"])

@@ -13,7 +13,6 @@ from bot.adapters.store.incidents import stops
 from bot.adapters.store.messages import chosen_messages, messages_by_state
 from bot.adapters.store.outbox import lock_targets, refresh_ready, revoke
 from bot.adapters.store.schema import (
-    DROPPED,
     KINDS,
     OPEN,
     STATES,
@@ -32,7 +31,7 @@ from bot.adapters.store.schema import (
 )
 from bot.adapters.store.sql import Statement, chunks
 from bot.domain.channels import ChannelKind, Target
-from bot.domain.delivery import RECIPIENT_REASONS, WENT_OUT, State, delivery_key
+from bot.domain.delivery import CAUSE_TEXTS, RECIPIENT_REASONS, WENT_OUT, State, delivery_key
 from bot.domain.delivery import STATES as ALL_STATES
 from bot.domain.message import Receipt, WrittenText
 from bot.domain.papers import PaperId
@@ -66,6 +65,7 @@ ROWS = (
         deliveries.c.due_at,
         deliveries.c.attempts,
         deliveries.c.rank,
+        deliveries.c.cause,
         deliveries.c.error,
         planning_runs.c.made_at.label("created_at"),
         planning_runs.c.rule,
@@ -166,7 +166,7 @@ class Deliveries:
     def unsent_alarms(self) -> tuple[tuple[DeliveryRecord, WrittenText], ...]:
         """Alarms that may not have arrived: waiting, uncertain, or dead but not dropped; oldest first."""
         unsent = deliveries.c.state.in_(("pending", "held", "sending", "uncertain", "dead"))
-        dropped = func.coalesce(deliveries.c.error, "") == DROPPED
+        dropped = deliveries.c.cause.is_not_distinct_from("dropped")
         is_alarm = deliveries.c.kind == "alarm"
         with reading(self._engine) as connection:
             keys = connection.execute(
@@ -232,7 +232,7 @@ class Deliveries:
         return self._change_by_operator(
             keys,
             states=("dead", "uncertain"),
-            values={"state": "pending", "due_at": now, "settled_at": None, "attempts": 0},
+            values={"state": "pending", "due_at": now, "settled_at": None, "attempts": 0, "cause": None},
             revive=True,
         )
 
@@ -247,7 +247,7 @@ class Deliveries:
         return self._change_by_operator(
             keys,
             states=("pending", "held", "uncertain", "dead"),
-            values={"state": "dead", "settled_at": now, "error": DROPPED},
+            values={"state": "dead", "settled_at": now, "cause": "dropped", "error": None},
             revive=False,
         )
 
@@ -433,7 +433,7 @@ class Deliveries:
                 given_up=connection.execute(
                     select(func.count())
                     .select_from(deliveries)
-                    .where(deliveries.c.state == "dead", deliveries.c.error == DROPPED)
+                    .where(deliveries.c.state == "dead", deliveries.c.cause == "dropped")
                 ).scalar_one(),
                 channels=channels,
                 suspended=dict(
@@ -477,7 +477,8 @@ def _record(row: Any) -> DeliveryRecord:
         state=row.state,
         due_at=row.due_at,
         attempts=row.attempts,
-        error=row.error,
+        cause=row.cause,
+        error=CAUSE_TEXTS[row.cause] if row.cause else row.error,
         message=row.message,
         remote_id=row.remote_id,
         created_at=row.created_at,

@@ -21,6 +21,7 @@ from bot.adapters.store.incidents import stops
 from bot.adapters.store.owners import DeadOwners, Owner
 from bot.adapters.store.papers import question_text
 from bot.adapters.store.schema import (
+    CAUSES,
     KINDS,
     OPEN,
     STATES,
@@ -33,8 +34,8 @@ from bot.adapters.store.schema import (
 )
 from bot.adapters.store.sql import ForEach, Statement, chunks, insert, updating
 from bot.domain.channels import ChannelKind, Target
-from bot.domain.delivery import UNWANTED, Kind, delivery_key
-from bot.domain.flood_guard import NO_GUARD, WAITS, FloodGuard, full_until
+from bot.domain.delivery import FLOOD_GUARD_CAUSES, Kind, delivery_key
+from bot.domain.flood_guard import NO_GUARD, FloodGuard, full_until
 from bot.domain.message import next_message
 from bot.domain.papers import PaperId
 from bot.pipeline.ports.outbox import Claim, ClaimedRow, Outcome
@@ -407,10 +408,10 @@ _WAITS_WITH_ALERT = (
 _POSTPONE = {
     kind: updating(
         "deliveries",
-        "due_at = :until, error = :why",
+        "due_at = :until, cause = :why, error = NULL",
         where="target = :waiting AND settled_at IS NULL AND message IS NULL AND due_at <= :moment"
         f" AND ({condition})",
-        columns={"waiting": "bigint", "moment": "bigint", "until": "bigint", "why": "text"},
+        columns={"waiting": "bigint", "moment": "bigint", "until": "bigint", "why": "smallint"},
     )
     for kind, condition in {
         "alert": f"kind = {KINDS['alert']} OR {_WAITS_WITH_ALERT}",
@@ -458,9 +459,10 @@ def _postpone(connection: Connection, numbers: Sequence[int], guard: FloodGuard,
             for number in numbers
             if (until := full_until(sent[number, kind], limit, now)) is not None
         }
+        why = CAUSES[FLOOD_GUARD_CAUSES[kind]]
         _POSTPONE[kind].run(
             connection,
-            [(number, micros(now), micros(until), WAITS[kind]) for number, until in full.items()],
+            [(number, micros(now), micros(until), why) for number, until in full.items()],
         )
 
 
@@ -501,7 +503,7 @@ _BEGIN_MESSAGE = ForEach(
     columns={"name": "text", "created_at": "bigint", "head": "bigint"},
 )
 """A message takes target, subscriber and kind from its first row; one that was tried before is stored already."""
-_SENDING = f"state = {STATES['sending']}, message = :message_number, attempts = attempts + 1"
+_SENDING = f"state = {STATES['sending']}, message = :message_number, attempts = attempts + 1, cause = NULL"
 _WAITS = f"state < {STATES['sending']}"
 _SEND = updating(
     "deliveries",
@@ -531,7 +533,7 @@ def _begin(connection: Connection, claims: Sequence[Claim]) -> None:
 
 _END_ROW = updating(
     "deliveries",
-    "state = :ending, rank = :rank, error = :why, settled_at = :settled, attempts = attempts - :uncounted,"
+    "state = :ending, rank = :rank, cause = :cause, error = :why, settled_at = :settled, attempts = attempts - :uncounted,"
     f" message = CASE WHEN :ending = {STATES['skipped']} THEN NULL ELSE message END",
     where="seq = :row AND message = :message_number AND (state = {sending} OR :known = 1 AND state IN ({uncertain}, {pending}))".format(
         **STATES
@@ -542,6 +544,7 @@ _END_ROW = updating(
         "known": "integer",
         "ending": "smallint",
         "rank": "smallint",
+        "cause": "smallint",
         "why": "text",
         "settled": "bigint",
         "uncounted": "integer",
@@ -550,7 +553,7 @@ _END_ROW = updating(
 _DIGITS = tuple(f"{rank:03}" for rank in range(1000))
 _SENT_RANGE = updating(
     "deliveries",
-    f"state = CASE seq WHEN :best THEN {STATES['sent']} ELSE {STATES['merged']} END, error = :why,"
+    f"state = CASE seq WHEN :best THEN {STATES['sent']} ELSE {STATES['merged']} END, error = NULL,"
     " rank = CAST(substr(:ranks, 1 + 3 * (seq - :first), 3) AS integer), settled_at = :settled",
     where="seq BETWEEN :first AND :last AND message = :message_number"
     " AND (state = {sending} OR state = {uncertain} OR state = {pending})".format(**STATES),
@@ -560,7 +563,6 @@ _SENT_RANGE = updating(
         "message_number": "bigint",
         "best": "bigint",
         "ranks": "text",
-        "why": "text",
         "settled": "bigint",
     },
 )
@@ -573,7 +575,7 @@ _ATTACH_NAMED = updating(
 )
 _SET_ERROR = updating(
     "deliveries",
-    "error = :why",
+    "error = :why, cause = NULL",
     where=f"seq = :row AND {_WAITS}",
     columns={"row": "bigint", "why": "text"},
 )
@@ -640,20 +642,24 @@ def _sent_range(ranked: _RankedOutcome, rows: Sequence[ClaimedRow], now: int) ->
     ranks = [ranked.ranks[row.key] for row in rows]
     best = first + ranks.index(0) if 0 in ranks else None
     digits = "".join([_DIGITS[rank] for rank in ranks])
-    return first, rows[-1].seq, outcome.claim.number, best, digits, outcome.error, now
+    return first, rows[-1].seq, outcome.claim.number, best, digits, now
 
 
 def _row_end(ranked: _RankedOutcome, row: ClaimedRow, now: int) -> tuple[Any, ...]:
-    outcome, rank, why = ranked.outcome, ranked.ranks.get(row.key), ranked.outcome.error
+    outcome, rank = ranked.outcome, ranked.ranks.get(row.key)
+    cause, why = outcome.cause, outcome.error
     if row.key in outcome.unwanted:
-        end, why = "skipped", UNWANTED
+        end, cause, why = "skipped", "unwanted", None
     elif rank is not None:
         end = "sent" if rank == 0 else "merged"
+    elif row.key in outcome.limited:
+        end, cause = "limited", cause or "over limit"
     else:
-        end = "limited" if row.key in outcome.limited else outcome.state
+        end = outcome.state
     settled = None if end == "pending" else now
     known, uncounted = int(outcome.state == "sent"), int(not outcome.counted)
-    return row.seq, outcome.claim.number, known, STATES[end], rank, why, settled, uncounted
+    code = None if cause is None else CAUSES[cause]
+    return row.seq, outcome.claim.number, known, STATES[end], rank, code, why, settled, uncounted
 
 
 def _attach_named(connection: Connection, outcomes: Sequence[Outcome]) -> None:

@@ -60,7 +60,6 @@ from bot.pipeline.ports.preferences import ChangeChoices, Proposal, SavedPaper
 
 _REVISION = "preferences revision"
 _PROPOSALS_KEPT_MICROS = 90 * 24 * 3600 * 1_000_000
-_DELETED_BY_PERSON = "the person deleted what it came from"
 
 
 class PreferenceTables:
@@ -258,7 +257,7 @@ def _end_repeats(connection: Connection, person: int, now: datetime) -> None:
             deliveries.c.state.in_(("pending", "held")),
             deliveries.c.part.like(AGAIN),
         )
-        .values(state="skipped", message=None, error=_DELETED_BY_PERSON, settled_at=now)
+        .values(state="skipped", message=None, cause="data deleted", error=None, settled_at=now)
     )
 
 

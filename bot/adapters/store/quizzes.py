@@ -327,6 +327,7 @@ class SqlQuizTransaction:
                 due_at=now,
                 settled_at=None,
                 message=None,
+                cause=None,
                 error=None,
                 run=self._ingest.new_run(now, "asked"),
             )

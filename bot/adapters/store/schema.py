@@ -33,9 +33,6 @@ from sqlalchemy import (
 HEAD = "0001"
 """The newest schema version; equals the newest migration."""
 
-DROPPED = "dropped by the operator"
-"""Why a delivery is dead that nobody needs to look at again."""
-
 STATES = {
     "pending": 0,
     "held": 1,
@@ -51,6 +48,25 @@ STATES = {
 
 KINDS = {"alert": 0, "quiz": 1, "edit": 2, "alarm": 3, "look_back": 4}
 """The kinds of a delivery, likewise."""
+
+CAUSES: Mapping[str, int] = {
+    "message flood": 0,
+    "poll flood": 1,
+    "over limit": 2,
+    "paper over limit": 3,
+    "paper behind more": 4,
+    "paper skipped": 5,
+    "paper dead": 6,
+    "no subscriber": 7,
+    "unwanted": 8,
+    "on request": 9,
+    "replaced": 10,
+    "nothing to edit": 11,
+    "corrected before": 12,
+    "data deleted": 13,
+    "dropped": 14,
+}
+"""The causes of a delivery, likewise."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -346,6 +362,7 @@ deliveries = Table(
     Column("attempts", Integer, nullable=False, server_default=text("0")),
     Column("message", RowNumber),
     Column("rank", SmallInteger),
+    Column("cause", Coded(CAUSES)),
     Column("error", Text),
     Column("run", RowNumber, nullable=False),
     Column("settled_at", Moment),

@@ -31,7 +31,7 @@ _WHYS = 6
 _STATE_TEXTS: dict[str, str] = {
     "sent": "sent",
     "merged": "sent inside another message",
-    "limited": "over the daily limit, named in “+N more”",
+    "limited": "over the daily limit",
     "skipped": "not sent",
     "held": "held until",
     "pending": "waits, due",
@@ -148,6 +148,7 @@ def _delivery_json(row: "DeliveryRecord") -> dict[str, Any]:
         "settled_at": row.settled_at.isoformat() if row.settled_at else None,
         "attempts": row.attempts,
         "message": row.remote_id,
+        "cause": row.cause,
         "error": row.error,
         "rule": row.rule,
         "source": row.source,

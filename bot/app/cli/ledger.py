@@ -95,11 +95,14 @@ def _line_json(line: "LedgerLine") -> dict[str, Any]:
                 "target": target.target,
                 "end": target.end,
                 "key": target.delivery.key if target.delivery else None,
+                "cause": target.delivery.cause if target.delivery else None,
                 "error": target.delivery.error if target.delivery else None,
             }
             for target in line.targets
         ],
-        "others": [{"key": row.key, "kind": row.kind, "state": row.state} for row in line.others],
+        "others": [
+            {"key": row.key, "kind": row.kind, "state": row.state, "cause": row.cause} for row in line.others
+        ],
     }
 
 
@@ -141,7 +144,9 @@ def _matched_lines(line: "LedgerLine", style: Style) -> list[str]:
     for target in line.targets:
         error = f": {printable(target.delivery.error)}" if target.delivery and target.delivery.error else ""
         lines.append(f"  {target.end:<9}  {printable(target.target)}{error}")
-    quizzes = [row.state for row in line.others if row.kind == "quiz"]
+    quizzes = [
+        f"{row.state} ({row.error})" if row.cause else row.state for row in line.others if row.kind == "quiz"
+    ]
     if quizzes:
         states = ", ".join(f"{quizzes.count(state)} {state}" for state in dict.fromkeys(quizzes))
         lines.append(style.faint(f"  quiz polls: {states}"))

@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple, Protocol
 
 from bot.domain.backlog import Rule
 from bot.domain.channels import ChannelKind, Target
-from bot.domain.delivery import Kind, State
+from bot.domain.delivery import Cause, Kind, State
 from bot.domain.flood_guard import NO_GUARD, FloodGuard
 from bot.domain.incidents import Incident
 from bot.domain.message import Receipt, WrittenDelivery, WrittenText
@@ -68,6 +68,7 @@ class Outcome:
     unwanted: tuple[str, ...] = ()
     receipt: Receipt | None = None
     question: Question | None = None
+    cause: Cause | None = None
     error: str | None = None
     wait_until: datetime | None = None
     """No message goes to this target before then; also set after a success, to keep the channel's rate limits."""
@@ -110,7 +111,9 @@ class DeliveryRecord:
     state: State
     due_at: datetime
     attempts: int
+    cause: Cause | None
     error: str | None
+    """The cause in words, or what a service or the system said of the last try."""
     message: str | None
     remote_id: str | None
     created_at: datetime

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from bot.adapters.store import Store
-from bot.domain.channels import Target
+from bot.domain.channels import Limit, Target
 from bot.domain.delivery import STOPPED, UNSUBSCRIBED
 from bot.pipeline.ports.outbox import Selection, Stop, TargetStatus
 from bot.pipeline.ports.papers import FileMark
@@ -93,6 +93,29 @@ def test_rows_are_given_up_by_hand(hand: Hand, store: Store):
     assert store.outbox.next_due(KINDS) is None
     counts = store.deliveries.counts(NOW)
     assert (counts.deliveries["dead"], counts.given_up) == (4, 4)
+
+
+def test_only_what_was_dropped_is_given_up_whatever_a_service_says(hand: Hand, store: Store):
+    hand.alerts(1)
+    hand.settle(hand.one(), "dead", error="dropped by the operator")
+    assert store.deliveries.counts(NOW).given_up == 0
+    assert store.deliveries.drop(keys(1), NOW) == 1
+    assert store.deliveries.counts(NOW).given_up == 1
+    assert store.deliveries.retry(keys(1), NOW) == 1
+    (row,) = hand.rows()
+    assert (row.state, row.cause, row.error) == ("pending", None, None)
+
+
+def test_what_waited_for_the_flood_guard_waits_no_more_once_it_is_sent(hand: Hand, store: Store):
+    hand.alerts(1)
+    hand.settle(hand.one())
+    hand.alerts(2)
+    guard = {"alert": Limit(most=1, span=timedelta(minutes=10))}
+    later = {"lease": LEASE, "limit": 1, "kinds": KINDS, "flood_guard": guard}
+    assert store.outbox.claim(NOW, **later) == ()
+    assert hand.rows()[1].cause == "message flood"
+    store.outbox.begin(store.outbox.claim(NOW + timedelta(minutes=10), **later))
+    assert (hand.rows()[1].state, hand.rows()[1].cause) == ("sending", None)
 
 
 def test_what_is_being_sent_is_left_to_its_sender(hand: Hand, store: Store):

@@ -5,7 +5,6 @@ from datetime import timedelta
 import pytest
 
 from bot.adapters.store import Store
-from bot.domain.delivery import UNWANTED
 from bot.domain.message import MOST_PAPERS
 from bot.pipeline.ports.outbox import Claim, Outcome
 from tests.adapters.store.conftest import KINDS, LEASE, Hand
@@ -56,8 +55,8 @@ def test_what_is_skipped_belongs_to_no_message(hand: Hand, store: Store):
     claim = hand.one()
     skipped, sent = claim.rows
     hand.settle(claim, sent=(sent.key,), unwanted=(skipped.key,))
-    assert [(row.state, row.message, row.error) for row in hand.rows()] == [
-        ("skipped", None, UNWANTED),
+    assert [(row.state, row.message, row.cause) for row in hand.rows()] == [
+        ("skipped", None, "unwanted"),
         ("sent", claim.message, None),
     ]
     found = store.deliveries.rows_of(claim.message)
@@ -327,7 +326,7 @@ def test_what_the_limit_kept_out_is_named_once(hand: Hand, store: Store):
     hand.alerts(1, 2)
     silent = hand.one()
     keys = tuple(row.key for row in silent.rows)
-    hand.settle(silent, "skipped", limited=keys, error="over the daily limit")
+    hand.settle(silent, "skipped", limited=keys, cause="over limit")
     assert store.deliveries.unnamed("telegram:1001") == tuple((row.key, row.paper) for row in silent.rows)
     assert store.deliveries.unnamed("telegram:2") == ()
     hand.alerts(3)

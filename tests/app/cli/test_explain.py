@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from bot.adapters.store import Store
+from bot.domain.delivery import CAUSE_TEXTS, Cause
 from bot.pipeline.ports.outbox import Outcome
 from tests.app.cli.conftest import Paperboy
 from tests.builders import NOW
@@ -75,6 +76,37 @@ def test_a_subscription_that_is_paused_is_named(home: Path, paperboy: Paperboy) 
     told = paperboy("explain", "2509.14008", "alice")
     assert "  off  language models\n       paused: it finds nothing until it is resumed\n" in told.out
     assert paperboy("explain", "2509.14008", "alice", "--json").json["paused"] == ["language models"]
+
+
+@pytest.mark.parametrize(
+    ("limited", "cause", "said"),
+    [
+        (True, None, "over the daily limit"),
+        (True, "paper over limit", "over the daily limit"),
+        (False, "on request", "not sent"),
+        (False, "paper behind more", "not sent"),
+    ],
+)
+def test_why_something_was_kept_back_is_said(
+    home: Path, paperboy: Paperboy, limited: bool, cause: Cause | None, said: str
+) -> None:
+    config = home / "config/subscriptions.yaml"
+    config.write_text(
+        config.read_text().replace(
+            "email: alice@example.org", "{email: alice@example.org, deliver: mondays at 08:00}"
+        )
+    )
+    paperboy("once")
+    store = Store(f"sqlite:///{home}/state/paperboy.sqlite3")
+    (claim,) = store.outbox.claim(
+        datetime.max.replace(tzinfo=UTC), lease=timedelta(0), limit=1, kinds=("email",)
+    )
+    keys = tuple(row.key for row in claim.rows) if limited else ()
+    store.outbox.settle([Outcome(claim=claim, state="skipped", limited=keys, cause=cause)], NOW)
+    store.close()
+    told = paperboy("explain", "2509.14008", "alice").out
+    assert f"alert  email:alice@example.org: {said} 2026" in told
+    assert CAUSE_TEXTS[cause or "over limit"] in told
 
 
 def test_what_was_not_wanted_any_more_was_not_sent(home: Path, paperboy: Paperboy) -> None:

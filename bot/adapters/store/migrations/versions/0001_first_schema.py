@@ -82,6 +82,7 @@ def upgrade() -> None:  # noqa: PLR0915 - a table each
         sa.Column("attempts", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.Column("message", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("rank", sa.SmallInteger(), nullable=True),
+        sa.Column("cause", sa.SmallInteger(), nullable=True),
         sa.Column("error", sa.Text(), nullable=True),
         sa.Column("run", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("settled_at", sa.BigInteger(), nullable=True),
