@@ -97,9 +97,12 @@ def print_accuracy(found: Sequence[Outcome]) -> None:
     """By month and as a whole, beside the baselines."""
     print(f"{'':22}{'questions':>9}  {'accuracy':^22}  {'longest option':^22}  {'length + overlap':^22}")
     months = sorted({outcome.day.strftime("%Y-%m") for outcome in found})
-    groups = [(month, [one for one in found if one.day.strftime("%Y-%m") == month]) for month in months]
-    groups.append((f"before {NEW_STYLE}", [one for one in found if one.day < NEW_STYLE]))
-    groups.append((f"from {NEW_STYLE}", [one for one in found if one.day >= NEW_STYLE]))
+    groups = [
+        (month, [question for question in found if question.day.strftime("%Y-%m") == month])
+        for month in months
+    ]
+    groups.append((f"before {NEW_STYLE}", [question for question in found if question.day < NEW_STYLE]))
+    groups.append((f"from {NEW_STYLE}", [question for question in found if question.day >= NEW_STYLE]))
     groups.append(("all", list(found)))
     for name, group in groups:
         if group:
@@ -108,24 +111,24 @@ def print_accuracy(found: Sequence[Outcome]) -> None:
 
 
 def _right(group: Sequence[Outcome]) -> float:
-    return sum(one.right for one in group) / len(group)
+    return sum(question.right for question in group) / len(group)
 
 
 def _longest(group: Sequence[Outcome]) -> float:
-    return sum(one.longest for one in group) / len(group)
+    return sum(question.longest for question in group) / len(group)
 
 
 def _overlapping(group: Sequence[Outcome]) -> float:
-    return sum(one.overlapping for one in group) / len(group)
+    return sum(question.overlapping for question in group) / len(group)
 
 
 def print_thresholds(found: Sequence[Outcome]) -> None:
     """How many are answered at each confidence, and how many of them rightly (Wilson's range)."""
     print(f"\n{'confidence':>12}{'answered':>12}  {'precision':^22}")
     for threshold in THRESHOLDS:
-        sure = [one for one in found if one.confidence >= threshold]
+        sure = [question for question in found if question.confidence >= threshold]
         if sure:
-            hits = sum(one.right for one in sure)
+            hits = sum(question.right for question in sure)
             low, high = wilson(hits, len(sure))
             share = f"{hits / len(sure):.3f} ({low:.3f}–{high:.3f})"
             print(f"{'≥ ' + format(threshold, '.2f'):>12}{len(sure) / len(found):12.1%}  {share:^22}")
@@ -137,9 +140,9 @@ def print_calibration(found: Sequence[Outcome]) -> None:
     bounds = (0.0, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0001)
     off = 0.0
     for low, high in pairwise(bounds):
-        held = [one for one in found if low <= one.confidence < high]
+        held = [question for question in found if low <= question.confidence < high]
         if held:
-            said = sum(one.confidence for one in held) / len(held)
+            said = sum(question.confidence for question in held) / len(held)
             off += abs(said - _right(held)) * len(held) / len(found)
             print(f"{low:7.2f}–{min(high, 1):.2f}{len(held):11}{said:11.3f}{_right(held):12.3f}")
     print(f"{'off by':>14}{off:22.3f} on the average")
@@ -148,11 +151,11 @@ def print_calibration(found: Sequence[Outcome]) -> None:
 def ranged(group: Sequence[Outcome], measure: Callable[[Sequence[Outcome]], float]) -> str:
     """The measure with its 95 % range over resampled papers."""
     by_paper: dict[tuple[PaperId, dt.date], list[Outcome]] = {}
-    for one in group:
-        by_paper.setdefault((one.paper, one.day), []).append(one)
+    for question in group:
+        by_paper.setdefault((question.paper, question.day), []).append(question)
     papers, chance = list(by_paper.values()), random.Random(5)
     drawn = sorted(
-        measure([one for paper in chance.choices(papers, k=len(papers)) for one in paper])
+        measure([question for paper in chance.choices(papers, k=len(papers)) for question in paper])
         for _ in range(RESAMPLES)
     )
     return f"{measure(group):.3f} ({drawn[RESAMPLES // 40]:.3f}–{drawn[-RESAMPLES // 40]:.3f})"

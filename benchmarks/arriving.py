@@ -52,7 +52,7 @@ class File:
 def subscribers(drawing: Draw, size: int) -> Iterator[Subscriber]:
     drawn = drawing.subscriptions(size)
     for number in range(size // EACH):
-        queries = [one.query for one in islice(drawn, EACH)]
+        queries = [draw.query for draw in islice(drawn, EACH)]
         yield Subscriber(
             id=f"person{number}",
             channels=(Channel(kind="telegram", address=str(100_000_000 + number)),),
@@ -169,7 +169,7 @@ def inserted_bare(stored: Path, path: Path) -> float:
 def main() -> None:
     every = papers(corpus_folder())
     day = random.Random(SEED).sample(every, PAPERS)
-    for size in [int(one.replace(",", "")) for one in sys.argv[1:]] or SIZES:
+    for size in [int(argument.replace(",", "")) for argument in sys.argv[1:]] or SIZES:
         people = list(subscribers(Draw(every, SEED), size))
         found = measure(people, day)
         print(

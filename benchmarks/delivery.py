@@ -154,9 +154,19 @@ def bare_inserts(path: Path, count: int) -> float:
         connection.execute("CREATE INDEX open ON rows (target, seq)")
         people = count // 32
         given = [
-            (one.key, one.target, one.subscriber, one.kind, one.paper, "", one.state, 1, 1)
+            (
+                delivery.key,
+                delivery.target,
+                delivery.subscriber,
+                delivery.kind,
+                delivery.paper,
+                "",
+                delivery.state,
+                1,
+                1,
+            )
             for number in range(32)
-            for one in (an_alert(person, a_paper(number)) for person in range(people))
+            for delivery in (an_alert(person, a_paper(number)) for person in range(people))
         ]
         start = time.perf_counter()
         connection.execute("BEGIN IMMEDIATE")
@@ -211,15 +221,15 @@ def postgresql(_folder: Path) -> None:
                     subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
                     for _ in range(workers)
                 ]
-                for one in running:
-                    assert one.stdout
-                    one.stdout.readline()  # ready
+                for process in running:
+                    assert process.stdout
+                    process.stdout.readline()  # ready
                 start = time.perf_counter()
-                for one in running:
-                    assert one.stdin
-                    one.stdin.write(b"go\n")
-                    one.stdin.flush()
-                counts = [int(one.communicate()[0]) for one in running]
+                for process in running:
+                    assert process.stdin
+                    process.stdin.write(b"go\n")
+                    process.stdin.flush()
+                counts = [int(process.communicate()[0]) for process in running]
                 speed = sum(counts) / (time.perf_counter() - start)
                 store.close()
             print(

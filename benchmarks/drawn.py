@@ -97,7 +97,7 @@ class Draw:
             for text in (paper.title, *(summary.text for summary in paper.summaries)):
                 for group in _groups(words(text, "folded")):
                     groups[len(group) - 1][group] += 1
-        self._groups = [_Zipf(sorted(found, key=lambda group: (-found[group], group))) for found in groups]
+        self._groups = [_Zipf(sorted(counts, key=lambda group: (-counts[group], group))) for counts in groups]
         names = Counter(name for paper in papers for name in paper.authors if words(name, "plain"))
         self._names = _Zipf(sorted(names, key=lambda name: (-names[name], name)))
 

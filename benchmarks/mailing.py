@@ -168,9 +168,9 @@ async def ours_sent(parts: Parts, papers: int, server: SmtpServer, tls: ssl.SSLC
     """Each mail is composed, signed and handed over."""
     transport = SmtpTransport(server, tls=tls, connections=CONNECTIONS, timeout=timedelta(seconds=30))
     publisher = EmailPublisher(parts.settings, transport)
-    await asyncio.gather(*(publisher.send(an_outgoing(papers, one)) for one in range(CONNECTIONS)))
+    await asyncio.gather(*(publisher.send(an_outgoing(papers, number)) for number in range(CONNECTIONS)))
     start, cpu = time.perf_counter(), time.process_time()
-    await asyncio.gather(*(publisher.send(an_outgoing(papers, one)) for one in range(MAILS)))
+    await asyncio.gather(*(publisher.send(an_outgoing(papers, number)) for number in range(MAILS)))
     pace = Pace(MAILS / (time.perf_counter() - start), MAILS / (time.process_time() - cpu))
     await publisher.close()
     return pace

@@ -166,7 +166,7 @@ def measure(
     size = len(drawn)
     demanded = DEMANDED.get(size, {})
     print(f"{size:,} subscriptions")
-    index, (built,) = timed(lambda: Index(one.query for one in drawn))
+    index, (built,) = timed(lambda: Index(draw.query for draw in drawn))
     saved, (saving,) = timed(index.to_bytes)
     (folder / "index").write_bytes(saved)
     (folder / "day").write_bytes(pickle.dumps(day))

@@ -47,8 +47,8 @@ def main(folder: str = "../shared/corpus/wild", file: str = str(LABELS)) -> None
     print(
         f"precision {right / ((right + len(wrong)) or 1):.1%}, recall {right / ((right + len(missed)) or 1):.1%}"
     )
-    for what, pairs in (("wrong", wrong), ("missed", missed)):
-        print(f"{what}: " + ", ".join(f"{saved} by {other}" for saved, other in pairs))
+    for verdict, pairs in (("wrong", wrong), ("missed", missed)):
+        print(f"{verdict}: " + ", ".join(f"{saved} by {other}" for saved, other in pairs))
 
 
 if __name__ == "__main__":

@@ -43,7 +43,7 @@ def a_paper(number: int) -> Paper:
 
     def text(part: int, sentences: int) -> str:
         chosen = random.Random(f"{number} {part}").choices(SENTENCES, k=sentences)
-        return " ".join(each.format(name=f"Method{number}", number=number) for each in chosen)
+        return " ".join(sentence.format(name=f"Method{number}", number=number) for sentence in chosen)
 
     return Paper(
         id=PaperId(f"arxiv:{arxiv}"),

@@ -182,10 +182,10 @@ def main() -> None:
     print(
         f"{'family':20} {'files':>5} {'MB':>5} {'ids':>6} {'found':>8} {'titles':>7} {'right':>8} {'invented':>8} {'other ids':>14} {'s':>6} {'slowest':>7}"
     )
-    for family, one in sorted(scores.items(), key=lambda item: (item[0] == "all", item[0])):
+    for family, counts in sorted(scores.items(), key=lambda item: (item[0] == "all", item[0])):
         print(
-            f"{family:20} {one.files:5} {one.bytes / 1e6:5.1f} {one.linked:6} {share(one.found, one.linked)} {one.titled:7} "
-            f"{share(one.right, one.titled)} {one.invented:8} {one.others:5} {share(one.others_found, one.others)} {one.seconds:6.2f} {one.slowest:7.2f}"
+            f"{family:20} {counts.files:5} {counts.bytes / 1e6:5.1f} {counts.linked:6} {share(counts.found, counts.linked)} {counts.titled:7} "
+            f"{share(counts.right, counts.titled)} {counts.invented:8} {counts.others:5} {share(counts.others_found, counts.others)} {counts.seconds:6.2f} {counts.slowest:7.2f}"
         )
     for line in rivals(options.folder):
         print(line)

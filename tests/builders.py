@@ -165,7 +165,7 @@ def a_digest(*entries: Entry | int, day: date | None = date(2026, 9, 18), **part
     given = {
         "kind": "table",
         "date": day,
-        "entries": tuple(an_entry(one) if isinstance(one, int) else one for one in entries),
+        "entries": tuple(an_entry(entry) if isinstance(entry, int) else entry for entry in entries),
         **parts,
     }
     return Digest(**given)  # type: ignore[arg-type]
@@ -200,7 +200,7 @@ def a_subscriber(
     given = {
         "id": name,
         "channels": channels or (a_channel(),),
-        "subscriptions": tuple(a_subscription(one) if isinstance(one, str) else one for one in asks),
+        "subscriptions": tuple(a_subscription(ask) if isinstance(ask, str) else ask for ask in asks),
         **parts,
     }
     return Subscriber(**given)  # type: ignore[arg-type]

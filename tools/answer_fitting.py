@@ -68,7 +68,11 @@ def as_numbers(found: list[Sample], weigh: Weigh) -> Material:
     }
     asked = [QuestionContext(sample.question, text_index(sample.texts["whole"]), weigh) for sample in found]
     occurring = {
-        name for questions in by_form.values() for options in questions for held in options for name in held
+        name
+        for questions in by_form.values()
+        for options in questions
+        for option in options
+        for name in option
     }
     names = sorted(occurring.difference(ODDS))
     most = max(len(sample.question.options) for sample in found)
@@ -80,7 +84,10 @@ def as_numbers(found: list[Sample], weigh: Weigh) -> Material:
         there=there,
         names=names,
         features={form: _matrix(questions, names, most) for form, questions in by_form.items()},
-        marks=[[[] for _ in one.options] if one.negated else marks(one.options) for one in asked],
+        marks=[
+            [[] for _ in question.options] if question.negated else marks(question.options)
+            for question in asked
+        ],
     )
 
 

@@ -133,14 +133,14 @@ def _days(material: Material) -> Iterator[Indices]:
     """Every fifth day."""
     days = {day: at for at, day in enumerate(sorted(set(material.days)))}
     fold = np.array([days[day] % FOLDS for day in material.days])
-    for one in range(FOLDS):
-        yield np.nonzero(fold == one)[0]
+    for number in range(FOLDS):
+        yield np.nonzero(fold == number)[0]
 
 
 def _styles(material: Material) -> Iterator[Indices]:
     style = np.searchsorted(np.quantile(material.widths, [1 / 3, 2 / 3]), material.widths)
-    for one in range(3):
-        yield np.nonzero(style == one)[0]
+    for number in range(3):
+        yield np.nonzero(style == number)[0]
 
 
 if __name__ == "__main__":

@@ -101,7 +101,7 @@ def test_what_was_written_last_is_read(tmp_path: Path) -> None:
     file.write(b"first")
     file.write(b"second")
     assert file.read() == b"second"
-    assert [one.name for one in (tmp_path / "new").iterdir()] == ["paperboy.index"]
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["paperboy.index"]
 
 
 def test_a_write_that_is_cut_off_leaves_the_file_as_it_was(
@@ -117,7 +117,7 @@ def test_a_write_that_is_cut_off_leaves_the_file_as_it_was(
     with pytest.raises(IndexUnusable, match="No space left"):
         file.write(b"second")
     assert file.read() == b"first"
-    assert [one.name for one in tmp_path.iterdir()] == ["paperboy.index"]
+    assert [path.name for path in tmp_path.iterdir()] == ["paperboy.index"]
 
 
 def test_a_place_where_nothing_can_be_written_or_read_is_said(tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ def one_life(home: Path, *, seeds: int, more: bool = False) -> int:
     settings = load_settings(home / "paperboy.yaml", {})
     container = build_container(settings, load_subscribers(settings.subscriptions))
     entries = scan(settings.watch.folders, max_bytes=10_000_000, base=settings.base)
-    found = [one for one in entries if isinstance(one, FoundFile)][:seeds]
+    found = [entry for entry in entries if isinstance(entry, FoundFile)][:seeds]
     result = ingest_files(container, found)
     if more:
         people = list(container.registry.matcher.subscribers.values())

@@ -62,7 +62,7 @@ async def test_metrics_measure_every_channel_and_hide_none_of_what_it_can(home: 
     metrics.observe_state(lambda: state_figures(container))
     try:
         assert container.sign_ups is not None
-        assert all(isinstance(each, TimedPublisher) for each in container.publishers.values())
+        assert all(isinstance(publisher, TimedPublisher) for publisher in container.publishers.values())
         with container.measured("match"):
             pass
         assert container.metrics is metrics

@@ -102,10 +102,10 @@ class Script:
         return answer.sent[-1] if answer.sent else None
 
     def told(self, sent: Any, chat: Chat) -> None:
-        for each in sent:
-            if each.chat is not chat:
-                self.lines.append(f"(to {NAMES[each.chat.id]})")
-            self.lines += shown(each)
+        for message in sent:
+            if message.chat is not chat:
+                self.lines.append(f"(to {NAMES[message.chat.id]})")
+            self.lines += shown(message)
 
     def happens(self, what: str, sent: Any, chat: Chat) -> None:
         """Something that nobody wrote: a digest, or time that passed."""
@@ -136,9 +136,9 @@ def marked(content: Formatted) -> str:
     marks = sorted(
         (
             place
-            for each in content.entities
-            if each.kind == "Bold"
-            for place in (each.offset, each.offset + each.length)
+            for entity in content.entities
+            if entity.kind == "Bold"
+            for place in (entity.offset, entity.offset + entity.length)
         ),
         reverse=True,
     )
@@ -229,7 +229,7 @@ async def a_quiz(script: Script) -> None:
     await script.press(sent[0], "Quiz me", 7)
     sent = await script.talk.deliver()
     script.told(sent, ann)
-    poll = next(each for each in sent if isinstance(each, SentPoll))
+    poll = next(message for message in sent if isinstance(message, SentPoll))
     script.lines.append("> (votes for the right one)")
     script.talk.api.vote(poll, 7, poll.correct[0])
     await script.talk.settled()

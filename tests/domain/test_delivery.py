@@ -41,7 +41,7 @@ row = Waiting
 
 
 def seqs(rows: list[Waiting], *, is_document: bool = False) -> list[int]:
-    return [one.seq for one in next_message(rows, is_document=is_document)]
+    return [row.seq for row in next_message(rows, is_document=is_document)]
 
 
 # --- keys -------------------------------------------------------------------------------------------------
@@ -160,8 +160,8 @@ def test_message_by_message_every_row_goes_once_and_the_oldest_first(
     while left:
         message = next_message(left, is_document=False)
         assert message[0] == left[0]
-        assert len({(one.kind, one.subscriber, one.message) for one in message}) == 1 or message[0].message
-        left = [one for one in left if one not in message]
+        assert len({(row.kind, row.subscriber, row.message) for row in message}) == 1 or message[0].message
+        left = [row for row in left if row not in message]
 
 
 KEYS = st.tuples(

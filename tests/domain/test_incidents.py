@@ -146,8 +146,8 @@ def test_each_place_is_told_once_and_feeds_never() -> None:
         "bob", a_channel(address="1"), a_channel("email", "b@example.org"), a_channel("atom")
     )
     told = plan(began(an_incident()), [ALICE, shared], NOW)
-    assert [one.delivery.target for one in told] == ["telegram:1", "email:b@example.org"]
-    assert len({one.delivery.key for one in told}) == 2
+    assert [message.delivery.target for message in told] == ["telegram:1", "email:b@example.org"]
+    assert len({message.delivery.key for message in told}) == 2
 
 
 def test_a_stopped_channel_is_told_on_the_others() -> None:
@@ -191,7 +191,7 @@ def test_a_channel_that_goes_on_failing_is_no_news_and_says_why_last() -> None:
     assert first.opened == first.open[1:]
     again = report_incident("email", STOPPED, "550", first.open, LATER)
     assert not again
-    assert [(one.what, one.since) for one in again.open[1:]] == [("550", NOW)]
+    assert [(incident.what, incident.since) for incident in again.open[1:]] == [("550", NOW)]
     assert again.open[0] == an_incident()
 
 
@@ -260,8 +260,8 @@ def test_seven_empty_digests_in_a_row_are_one_incident() -> None:
         )
         before = diff.open
         opened += diff.opened
-    assert [one.kind for one in opened] == ["empty"]
-    assert sum(not one.entries for one in digests) == 7
+    assert [incident.kind for incident in opened] == ["empty"]
+    assert sum(not digest.entries for digest in digests) == 7
 
 
 def test_a_channel_that_is_not_known_any_more_is_told_in_general_words() -> None:

@@ -63,7 +63,7 @@ def test_everybody_is_the_matcher_itself(many: SubscriptionMatcher) -> None:
 def test_other_subscribers_change_the_index_by_what_differs(
     many: SubscriptionMatcher, built: list[Query]
 ) -> None:
-    people = [one for name, one in many.subscribers.items() if name != "s2"]
+    people = [subscriber for name, subscriber in many.subscribers.items() if name != "s2"]
     other = many.changed_to([a_subscriber("new", asks=("zebra", "title:scale")), *people])
     assert [query.text for query in built] == ["title:scale"]
     assert other.index is not None
@@ -75,7 +75,9 @@ def test_other_subscribers_change_the_index_by_what_differs(
 def names(matches: Matches) -> dict[str, dict[str, list[str]]]:
     """By subscriber and paper the names of the subscriptions."""
     return {
-        subscriber: {paper: [one.name for one in found] for paper, found in papers.items()}
+        subscriber: {
+            paper: [subscription.name for subscription in matching] for paper, matching in papers.items()
+        }
         for subscriber, papers in matches.items()
     }
 

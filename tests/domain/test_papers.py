@@ -306,7 +306,10 @@ def test_a_source_that_speaks_again_replaces_its_own_summary():
     paper = merge(None, an_entry(summary="first"), source="a.md", day=DAY)
     paper = merge(paper, an_entry(summary="other"), source="b.md", day=DAY)
     again = merge(paper, an_entry(summary="second"), source="a.md", day=DAY)
-    assert {(one.source, one.text) for one in again.summaries} == {("a.md", "second"), ("b.md", "other")}
+    assert {(summary.source, summary.text) for summary in again.summaries} == {
+        ("a.md", "second"),
+        ("b.md", "other"),
+    }
     assert again.sources == ("a.md", "b.md")
 
 
@@ -526,11 +529,11 @@ def test_nothing_known_is_ever_lost(
         assert bool(getattr(after, part)) >= bool(getattr(before, part))
     for kind in ("abs", "pdf", "huggingface", "code", "other"):
         assert bool(getattr(after.links, kind)) >= bool(getattr(before.links, kind))
-    kept = {one.text for one in before.summaries if one.source != more[1]}
-    assert kept <= {one.text for one in after.summaries}
+    kept = {summary.text for summary in before.summaries if summary.source != more[1]}
+    assert kept <= {summary.text for summary in after.summaries}
     assert set(before.sources) <= set(after.sources)
     for old in before.editions:
-        new = next(one for one in after.editions if one.language == old.language)
+        new = next(edition for edition in after.editions if edition.language == old.language)
         for part in ("title", "summary", "points", "flowchart", "drawing", "quiz"):
             assert bool(getattr(new, part)) >= bool(getattr(old, part))
         assert sum(q.keyed for q in new.quiz) >= sum(q.keyed for q in old.quiz)
@@ -541,9 +544,9 @@ def test_a_paper_holds_each_source_summary_and_language_once(sayings: list[tuple
     paper = merged(sayings)
     for several in (
         paper.sources,
-        [one.text for one in paper.summaries],
-        [one.source for one in paper.summaries],
-        [one.language for one in paper.editions],
+        [summary.text for summary in paper.summaries],
+        [summary.source for summary in paper.summaries],
+        [edition.language for edition in paper.editions],
     ):
         assert len(set(several)) == len(several)
 
@@ -581,4 +584,4 @@ def test_two_digests_of_different_days_give_one_paper_in_any_order(first: Entry,
         assert getattr(one, part) == getattr(other, part)
     assert {summary.text for summary in one.summaries} == {summary.text for summary in other.summaries}
     for edition in one.editions:
-        assert edition == next(each for each in other.editions if each.language == edition.language)
+        assert edition == next(same for same in other.editions if same.language == edition.language)

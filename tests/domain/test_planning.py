@@ -277,7 +277,7 @@ def test_a_gained_quiz_is_planned_while_the_alert_is_on_its_way_or_out(state: St
     alice = a_subscriber("alice", a_channel(quizzes="all"))
     planned: dict[str, State] = {f"telegram:1001|alert|{a_paper().id}": state}
     rows = plan_of([gain("quiz")], alice, noticed=ALERTED, planned=planned).deliveries
-    assert [row.part for row in rows if row.kind == "quiz"] == [one.part for one in a_quiz()]
+    assert [row.part for row in rows if row.kind == "quiz"] == [question.part for question in a_quiz()]
 
 
 @pytest.mark.parametrize("state", ["dead", "limited", "skipped"])

@@ -48,12 +48,12 @@ def test_somebody_who_came_by_a_chat_is_a_subscriber_once_a_channel_is_open() ->
     assert chosen_subscriber("chat7", None, Choices(subscriptions=(RAG,)), capabilities_of) is None
     person = laid_over(None, Choices(channels=(CHAT,), subscriptions=(RAG,)))
     assert (person.id, person.chosen) == ("chat7", True)
-    assert [(each.target, each.quizzes, each.capabilities.polls) for each in person.channels] == [
+    assert [(channel.target, channel.quizzes, channel.capabilities.polls) for channel in person.channels] == [
         ("telegram:7", "all", True)
     ]
-    assert [(each.name, each.query, each.chosen) for each in person.subscriptions] == [
-        ("rag", parse("rag"), True)
-    ]
+    assert [
+        (subscription.name, subscription.query, subscription.chosen) for subscription in person.subscriptions
+    ] == [("rag", parse("rag"), True)]
 
 
 def test_the_configured_come_first_and_the_others_by_their_ids() -> None:
@@ -63,13 +63,16 @@ def test_the_configured_come_first_and_the_others_by_their_ids() -> None:
         "gone": Choices(paused=("x",)),
     }
     everybody = with_choices([a_subscriber("zoe"), a_subscriber("bob")], choices, capabilities_of)
-    assert [each.id for each in everybody] == ["zoe", "bob", "chat7", "chat9"]
+    assert [subscriber.id for subscriber in everybody] == ["zoe", "bob", "chat7", "chat9"]
 
 
 def test_a_name_in_both_is_the_configurations() -> None:
     alice = a_subscriber(asks=(a_subscription("language models", name="RAG"),))
     choices = Choices(subscriptions=(RAG, ChosenSubscription(name="vlm", text="vlm")))
-    assert [each.text for each in laid_over(alice, choices).subscriptions] == ["language models", "vlm"]
+    assert [subscription.text for subscription in laid_over(alice, choices).subscriptions] == [
+        "language models",
+        "vlm",
+    ]
     assert names_in_both(alice, choices) == ("rag",)
 
 
@@ -85,7 +88,7 @@ def test_settings_hold_unless_the_configuration_fixes_them() -> None:
     free = laid_over(a_subscriber("alice", a_channel(), a_channel("atom")), choices)
     assert (free.timezone.key, free.language) == ("Asia/Shanghai", "zh")
     assert free.quiet_hours == parse_quiet_hours("22:00-07:00")
-    assert [each.deliver for each in free.channels] == [
+    assert [channel.deliver for channel in free.channels] == [
         parse_schedule("daily at 08:00"),
         parse_schedule("immediately"),
     ]
@@ -101,7 +104,10 @@ def test_settings_hold_unless_the_configuration_fixes_them() -> None:
 
 def test_how_questions_come_is_set_for_the_channels_that_have_polls() -> None:
     alice = a_subscriber("alice", a_channel(quizzes="all"), a_channel("email", quizzes="all"))
-    assert [each.quizzes for each in laid_over(alice, Choices(quizzes="none")).channels] == ["none", "all"]
+    assert [channel.quizzes for channel in laid_over(alice, Choices(quizzes="none")).channels] == [
+        "none",
+        "all",
+    ]
 
 
 def test_quiet_hours_can_be_switched_off() -> None:
@@ -114,16 +120,16 @@ def test_a_channel_that_the_configuration_has_is_not_opened_again() -> None:
     alice = a_subscriber("alice", a_channel(address="7"))
     choices = Choices(channels=(CHAT, ChosenChannel(kind="email", address="a@b.c")), deliver="hourly")
     person = laid_over(alice, choices)
-    assert [each.target for each in person.channels] == ["telegram:7", "email:a@b.c"]
-    assert {each.deliver for each in person.channels} == {parse_schedule("hourly")}
+    assert [channel.target for channel in person.channels] == ["telegram:7", "email:a@b.c"]
+    assert {channel.deliver for channel in person.channels} == {parse_schedule("hourly")}
 
 
 def found(subscriber: Subscriber, title: str) -> list[str]:
     document = document_of(a_paper(title=title, summaries=()))
     return [
-        each.name
-        for each in subscriber.subscriptions
-        if each.query and match(each.query, document) is not None
+        subscription.name
+        for subscription in subscriber.subscriptions
+        if subscription.query and match(subscription.query, document) is not None
     ]
 
 
@@ -147,13 +153,15 @@ def test_papers_like_others_keep_their_exclusions() -> None:
     liked = Subscription(name="like it", text="like 1", like=(PaperId("arxiv:1"),))
     wish = ChosenSubscription(name="like Hala", like=(PaperId("arxiv:2509.14008"),))
     person = laid_over(a_subscriber(asks=(liked,)), Choices(subscriptions=(wish,), exclude=("survey",)))
-    assert [each.unless for each in person.subscriptions] == [(parse("survey"),)] * 2
+    assert [subscription.unless for subscription in person.subscriptions] == [(parse("survey"),)] * 2
     assert person.subscriptions[1].text == "like 2509.14008"
 
 
 def test_a_query_that_this_version_cannot_read_is_left_out() -> None:
     choices = Choices(subscriptions=(ChosenSubscription(name="x", text="(("), RAG), exclude=("((",))
-    assert [each.name for each in laid_over(a_subscriber(asks=()), choices).subscriptions] == ["rag"]
+    assert [
+        subscription.name for subscription in laid_over(a_subscriber(asks=()), choices).subscriptions
+    ] == ["rag"]
 
 
 def test_a_subscription_may_be_limited_to_one_target() -> None:
@@ -161,7 +169,7 @@ def test_a_subscription_may_be_limited_to_one_target() -> None:
     topic = ChosenChannel(kind="telegram", address="-5/7")
     general = ChosenChannel(kind="telegram", address="-5")
     person = laid_over(None, Choices(channels=(general, topic), subscriptions=(routed,)))
-    assert [each.takes(person.subscriptions[0]) for each in person.channels] == [False, True]
+    assert [channel.takes(person.subscriptions[0]) for channel in person.channels] == [False, True]
 
 
 def test_the_yaml_of_everybody_reads_as_the_same_subscribers(tmp_path: Path) -> None:
@@ -196,7 +204,7 @@ def test_the_yaml_of_everybody_reads_as_the_same_subscribers(tmp_path: Path) -> 
     file = tmp_path / "subscriptions.yaml"
     file.write_text(subscriptions_yaml([*everybody, bob]), encoding="utf-8")
     read = load_subscribers(file)
-    assert [each.id for each in read] == ["alice", "bob"]
+    assert [subscriber.id for subscriber in read] == ["alice", "bob"]
     again, before = read[0], everybody[0]
     assert (again.timezone, again.language, again.quiet_hours, again.daily_limit) == (
         before.timezone,
@@ -207,13 +215,13 @@ def test_the_yaml_of_everybody_reads_as_the_same_subscribers(tmp_path: Path) -> 
     assert [(c.target, c.deliver, c.quizzes) for c in again.channels] == [
         (c.target, c.deliver, c.quizzes) for c in before.channels
     ]
-    kept = {each.name: each for each in before.subscriptions}
-    assert {each.name for each in again.subscriptions} == set(kept)
-    for each in again.subscriptions:
-        assert each.like == kept[each.name].like
-        if each.name == "rag":  # its exclusions as well
-            assert each.canonical == kept["rag"].canonical
-    routed = next(each for each in again.subscriptions if each.name == "rag")
+    kept = {subscription.name: subscription for subscription in before.subscriptions}
+    assert {subscription.name for subscription in again.subscriptions} == set(kept)
+    for subscription in again.subscriptions:
+        assert subscription.like == kept[subscription.name].like
+        if subscription.name == "rag":  # its exclusions as well
+            assert subscription.canonical == kept["rag"].canonical
+    routed = next(subscription for subscription in again.subscriptions if subscription.name == "rag")
     assert [channel.target for channel in again.channels if channel.takes(routed)] == ["telegram:-5/7"]
     assert read[1].subscriptions[0].near == 0.3
 

@@ -154,7 +154,10 @@ class Trial:
         """The most of these messages to one target in any ten minutes."""
         return max(
             (
-                sum(one.target == first.target and first.at <= one.at < first.at + WINDOW for one in sent)
+                sum(
+                    message.target == first.target and first.at <= message.at < first.at + WINDOW
+                    for message in sent
+                )
                 for first in sent
             ),
             default=0,

@@ -317,8 +317,8 @@ def points(steps: Sequence[str], count: int, rng: random.Random, of_each: int = 
     for step in steps:
         seen[step] += 1
         places[step].append(f"{step}#{seen[step]}")
-    chosen = {place for some in places.values() for place in rng.sample(some, min(of_each, len(some)))}
-    others = sorted({place for some in places.values() for place in some} - chosen)
+    chosen = {place for step in places.values() for place in rng.sample(step, min(of_each, len(step)))}
+    others = sorted({place for step in places.values() for place in step} - chosen)
     chosen.update(rng.sample(others, min(max(count - len(chosen), 0), len(others))))
     return rng.sample(sorted(chosen), min(count, len(chosen)))
 

@@ -139,7 +139,7 @@ class Evening:
 
     def _note(self, what: str, sent: Any, note: str | None = None) -> None:
         self.seen.append(what + (f" ({note})" if note else ""))
-        told = [f"{each.chat.id}/{each.thread or 0} < {each.text}" for each in sent]
+        told = [f"{message.chat.id}/{message.thread or 0} < {message.text}" for message in sent]
         self.seen += sorted(told, key=lambda text: text.partition(" ")[0])  # targets are sent to at once
 
 
@@ -205,7 +205,7 @@ async def the_forum(evening: Evening) -> None:
     await evening.say(FORUM, "/remove 9", user=ADMIN, topic=3, keep="list")
     await evening.deliver("backlog")
     sent = await evening.digest("b.md", agents(22, "Grasper"))
-    assert [each.thread for each in sent if each.chat.id == FORUM] == [7]
+    assert [message.thread for message in sent if message.chat.id == FORUM] == [7]
     await evening.say(FORUM, "/leaderboard", user=BOB)
     await evening.say(CHANNEL, "/list")
 
@@ -218,14 +218,14 @@ async def one_paper_and_its_buttons(evening: Evening) -> None:
         editions=(an_edition(quiz=a_quiz(2)),),
     )
     sent = await evening.digest("c.md", quizzed)
-    alert = next(each for each in sent if each.chat.id == ALICE and isinstance(each, SentMessage))
+    alert = next(message for message in sent if message.chat.id == ALICE and isinstance(message, SentMessage))
     evening.messages["alert"] = alert
     await evening.below("alert", "save", ALICE)
     await evening.below("alert", "save", ALICE)
     await evening.below("alert", "like", ALICE, keep="near")
     await evening.press("near", "Follow", ALICE)
     await evening.below("alert", "quiz", ALICE)
-    polls = [each for each in await evening.deliver("quiz me") if isinstance(each, SentPoll)]
+    polls = [message for message in await evening.deliver("quiz me") if isinstance(message, SentPoll)]
     evening.api.vote(polls[0], ALICE, polls[0].correct[0])
     await (await evening.talk()).settled()
     await evening.say(ALICE, "/score")
@@ -280,8 +280,8 @@ async def the_night(evening: Evening) -> None:
     for hour, number in ((0, 40), (1, 41)):  # twice half past two in Berlin
         evening._clock.go_to(SUNDAY.replace(hour=hour, minute=30))
         sent = await evening.digest(f"n{number}.md", agents(number, f"Planner by Night {number}"))
-        assert BOB not in {each.chat.id for each in sent}
-        assert ALICE in {each.chat.id for each in sent}
+        assert BOB not in {message.chat.id for message in sent}
+        assert ALICE in {message.chat.id for message in sent}
     assert await evening.at(SUNDAY.replace(hour=5, minute=59)) == []
     (roll_up,) = await evening.at(SUNDAY.replace(hour=6))
     assert roll_up.chat.id == BOB
@@ -298,7 +298,7 @@ async def the_end(evening: Evening) -> None:
     await evening.say(BOB, "/delete_me", keep="delete")
     await evening.press("delete", "Delete everything", BOB)
     sent = await evening.digest("f.md", agents(51, "Very Last"))
-    assert BOB not in {each.chat.id for each in sent}
+    assert BOB not in {message.chat.id for message in sent}
 
 
 STEPS: tuple[Callable[[Evening], Awaitable[None]], ...] = (

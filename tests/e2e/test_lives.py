@@ -51,7 +51,7 @@ def test_a_topic_that_is_deleted_is_answered_in_the_chat_seen_everywhere_and_for
     lives_at(seeded, where)
     forum = bot_api.chat(FORUM, kind="supergroup")
     one_pass(seeded, monkeypatch)
-    assert [one.thread for one in bot_api.messages] == [None]
+    assert [message.thread for message in bot_api.messages] == [None]
     ran = paperboy("status")
     assert ran.code == 1
     assert f"CHANNEL      {PLACE}: topic gone (" in ran.out
@@ -60,7 +60,7 @@ def test_a_topic_that_is_deleted_is_answered_in_the_chat_seen_everywhere_and_for
     forum.topics.add(7)
     more_wanted(seeded, where)
     one_pass(seeded, monkeypatch)
-    assert [one.thread for one in bot_api.messages] == [None, 7]
+    assert [message.thread for message in bot_api.messages] == [None, 7]
     assert "topic gone" not in paperboy("status").out
 
 
@@ -115,7 +115,7 @@ def test_a_group_that_became_a_supergroup_is_followed_and_so_is_its_stop(
     one_pass(seeded, monkeypatch)
     more_wanted(seeded, "telegram: -55")
     one_pass(seeded, monkeypatch)
-    assert [one.chat.id for one in bot_api.messages] == [-1005, -1005]
+    assert [message.chat.id for message in bot_api.messages] == [-1005, -1005]
     assert paperboy("status").code == 0
 
 

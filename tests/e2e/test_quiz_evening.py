@@ -33,7 +33,7 @@ def page(papers: dict[str, dict[str, tuple[str, ...]]], *, keyed: bool = True) -
     """A quiz page: title to questions to options, of which the first is right."""
     sections = []
     for number, (title, quiz) in enumerate(papers.items(), start=1):
-        tabs = "".join(_tab(place, *one, keyed=keyed) for place, one in enumerate(quiz.items(), start=1))
+        tabs = "".join(_tab(place, *tab, keyed=keyed) for place, tab in enumerate(quiz.items(), start=1))
         sections.append(
             '<div class="paper-container"><div class="card-deck"><div class="paper-card active">'
             f"<h2>Paper {number}</h2><p><strong>{title}</strong></p>"
@@ -50,8 +50,8 @@ def page(papers: dict[str, dict[str, tuple[str, ...]]], *, keyed: bool = True) -
 
 def _tab(number: int, question: str, options: tuple[str, ...], *, keyed: bool) -> str:
     choices = "".join(
-        f'<div class="quiz-choice" data-value="{html.escape(one)}">{html.escape(one)}</div>'
-        for one in (*options[1:], options[0])
+        f'<div class="quiz-choice" data-value="{html.escape(option)}">{html.escape(option)}</div>'
+        for option in (*options[1:], options[0])
     )
     key = html.escape(options[0]) if keyed else ""
     return (

@@ -138,7 +138,7 @@ def test_a_running_service_tells_of_a_dropped_digest_and_ends_on_sigterm(
         (home / "digests" / "incoming.part").rename(home / "digests" / "today.md")
         eventually(lambda: bool(bot_api.messages))
         bot_api.say(chat, "/list")
-        eventually(lambda: any("WebSailor-V2" in one.text for one in bot_api.messages[1:]))
+        eventually(lambda: any("WebSailor-V2" in message.text for message in bot_api.messages[1:]))
         config = home / "config/subscriptions.yaml"
         good = config.read_text()
         config.write_text("subscribers: [{id: alice, keywordz: []}]\n")

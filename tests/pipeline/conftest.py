@@ -44,5 +44,5 @@ def world(state: str) -> Iterator[MakeWorld]:
         return one
 
     yield make
-    for one in made:
-        one.close()
+    for made_world in made:
+        made_world.close()

@@ -32,7 +32,7 @@ def many(world: World, count: int = 50, title: str = "Language models", **parts:
 
 
 def kinds(found: list[Finding]) -> list[tuple[str, str]]:
-    return [(one.kind, one.subject) for one in found]
+    return [(finding.kind, finding.subject) for finding in found]
 
 
 def test_sources_are_told_apart_by_folder_and_kind(world: MakeWorld):
@@ -56,7 +56,10 @@ def test_empty_digests_and_missing_authors_are_seen_in_the_state(world: MakeWorl
         entry = an_entry(80 + later, authors=())
         made.read(f"t/n{later}.md", a_digest(entry, day=last + timedelta(days=later)))
     found = list(doctor(made, last + timedelta(days=7)).sources())
-    assert [(one.kind, one.figures["digests"]) for one in found] == [("empty", 3), ("no authors", 3)]
+    assert [(finding.kind, finding.figures["digests"]) for finding in found] == [
+        ("empty", 3),
+        ("no authors", 3),
+    ]
 
 
 def test_odd_rows_are_seen_in_the_state_but_not_what_is_odd_about_the_file(world: MakeWorld):
@@ -77,7 +80,7 @@ def test_missing_keys_are_seen_in_the_state(world: MakeWorld):
         entry = an_entry(number, editions=(an_edition(quiz=questions),))
         made.read(f"q/{number}.html", a_digest(entry, kind="quiz_page", day=FIRST + timedelta(days=number)))
     found = list(doctor(made, FIRST + timedelta(days=20)).sources())
-    assert [(one.kind, one.figures["unkeyed"]) for one in found] == [("no keys", len(a_quiz()))]
+    assert [(finding.kind, finding.figures["unkeyed"]) for finding in found] == [("no keys", len(a_quiz()))]
 
 
 def test_a_file_that_is_rewritten_and_brings_nothing_new_is_seen_in_the_state(world: MakeWorld):
@@ -115,7 +118,11 @@ def test_a_subscription_that_found_nothing_for_90_days_is_dead(world: MakeWorld)
 def test_a_loss_by_quotes_is_named_with_its_share(world: MakeWorld):
     made = world(a_subscriber(asks=('"language model"',)))
     today = many(made, summary="Texts.")
-    (loss,) = [one for one in doctor(made, today).subscriptions() if one.kind == "spelling"]
+    (loss,) = [
+        subscription
+        for subscription in doctor(made, today).subscriptions()
+        if subscription.kind == "spelling"
+    ]
     assert loss.urgent
     assert "misses 100% of the 50 that language model finds" in loss.what
 
@@ -129,9 +136,9 @@ def test_noise_of_a_beginning_and_of_letters_is_named(world: MakeWorld):
     ]
     made.look(*files)
     found = {
-        one.what.split(" is ")[0].split(" brings ")[0]: one
-        for one in doctor(made, FIRST).subscriptions()
-        if one.kind == "noise"
+        subscription.what.split(" is ")[0].split(" brings ")[0]: subscription
+        for subscription in doctor(made, FIRST).subscriptions()
+        if subscription.kind == "noise"
     }
     assert found["rag*"].figures == {"found": 6, "looser": 46, "noise": 0.87}
     assert found["rag"].figures["noise"] == 0.87
@@ -173,14 +180,18 @@ def test_a_small_loss_by_quotes_is_not_named(world: MakeWorld):
     made = world(a_subscriber(asks=('"language model"',)))
     many(made, 45, title="Language model", summary="x")
     made.read("t/few.md", a_digest(an_entry(90, title="Language models", summary="x"), day=FIRST))
-    assert {one.kind for one in doctor(made, FIRST).subscriptions()} == {"noisy"}
+    assert {subscription.kind for subscription in doctor(made, FIRST).subscriptions()} == {"noisy"}
 
 
 def test_little_noise_is_not_named(world: MakeWorld):
     made = world(a_subscriber(asks=("rag*", "rag")))
     many(made, 50, title="RAG")
     made.read("t/few.md", a_digest(an_entry(90, title="RAGEN"), day=FIRST))
-    assert [one for one in doctor(made, FIRST).subscriptions() if one.kind in ("noise", "spelling")] == []
+    assert [
+        subscription
+        for subscription in doctor(made, FIRST).subscriptions()
+        if subscription.kind in ("noise", "spelling")
+    ] == []
 
 
 def test_with_few_papers_no_spelling_is_tried(world: MakeWorld):
@@ -195,8 +206,15 @@ def test_the_threshold_of_likes_is_shown(world: MakeWorld):
     made.registry = SubscriberRegistry(
         [a_subscriber(asks=(likes, lost, "models"))], SimilarityCache(made.store.papers)
     )
-    found = [one for one in doctor(made, many(made)).subscriptions() if one.kind == "near"]
-    assert [(one.subject, one.urgent) for one in found] == [("alice: more", False), ("alice: lost", True)]
+    found = [
+        subscription
+        for subscription in doctor(made, many(made)).subscriptions()
+        if subscription.kind == "near"
+    ]
+    assert [(finding.subject, finding.urgent) for finding in found] == [
+        ("alice: more", False),
+        ("alice: lost", True),
+    ]
     assert "by threshold" in found[0].what
 
 
@@ -217,8 +235,12 @@ def test_a_paper_is_not_near_itself(world: MakeWorld):
 def test_so_many_queries_are_tried_and_the_rest_is_said(world: MakeWorld, monkeypatch):
     monkeypatch.setattr("bot.pipeline.doctor.MOST_SPELLED", 1)
     made = world(a_subscriber(asks=("language models", "paper", "family")))
-    found = [one for one in doctor(made, many(made)).subscriptions() if one.kind == "spelling"]
-    assert [one.subject for one in found] == ["2 more queries"]
+    found = [
+        subscription
+        for subscription in doctor(made, many(made)).subscriptions()
+        if subscription.kind == "spelling"
+    ]
+    assert [finding.subject for finding in found] == ["2 more queries"]
 
 
 def test_a_source_of_any_kind_of_digest_is_looked_at(world: MakeWorld):

@@ -52,7 +52,7 @@ async def test_a_paper_that_went_out_names_digests_words_and_messages(world: Mak
     made.read("b.md", a_digest(1, 2))
     await made.send_all()
     found = told(made)
-    assert [one.name for one in found.digests] == ["a.md", "b.md"]
+    assert [digest.name for digest in found.digests] == ["a.md", "b.md"]
     yes, no = found.verdicts
     assert yes.why
     assert (yes.why[0].term, yes.why[0].field, yes.why[0].text) == (

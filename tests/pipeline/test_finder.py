@@ -114,7 +114,9 @@ def test_a_word_that_no_paper_has_comes_with_one_that_some_have(world: MakeWorld
     made = with_papers(world)
     made.read("old.md", a_digest(an_entry(60, title="Quantum chess"), day=date(2026, 8, 1)))
     assert list(finder(made).misspellings(parse("quantun"), days=1)) == []  # that paper is older
-    assert [each.meant for each in finder(made).misspellings(parse("quantun"), days=90)] == ["quantum"]
+    assert [misspelling.meant for misspelling in finder(made).misspellings(parse("quantun"), days=90)] == [
+        "quantum"
+    ]
 
 
 def test_the_spelling_is_tried_on_what_is_stored_now(world: MakeWorld) -> None:

@@ -310,7 +310,7 @@ def test_a_source_that_falls_silent_is_told_once_and_again_when_it_is_well(
     assert not watch.check(noon(usual[-1] + dt.timedelta(days=3)))  # a weekend is none of its days
     with caplog.at_level(logging.INFO):
         silent = watch.check(noon(usual[-1] + dt.timedelta(days=10)))
-        assert [one.kind for one in silent.opened] == ["silent"]
+        assert [incident.kind for incident in silent.opened] == ["silent"]
         assert not watch.check(noon(usual[-1] + dt.timedelta(days=11)))
         assert store.incidents.open_incidents() == silent.open
         digest(last + dt.timedelta(days=14))

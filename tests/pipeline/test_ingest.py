@@ -439,7 +439,7 @@ def test_a_heading_of_the_far_future_is_named_and_counts_as_the_day_of_arrival(w
     made = started(world)
     typo = replace(a_digest(1), date=date(2062, 9, 17))
     taken = made.look(made.press.file("a.md", typo))
-    assert [(file, what.partition(":")[0]) for file, _, what in taken.problems] == [
+    assert [(file, problem.partition(":")[0]) for file, _, problem in taken.problems] == [
         ("a.md", "the day 2062-09-17 lies ahead")
     ]
     assert made.store.digests.newest_day() == NOW.date()

@@ -141,7 +141,7 @@ def subscribers() -> st.SearchStrategy[Subscriber]:
         lambda asked, only, channels, limit: Subscriber(
             id="alice",
             channels=tuple(channels),
-            subscriptions=tuple(a_subscription(one, only=only) for one in asked),
+            subscriptions=tuple(a_subscription(query, only=only) for query in asked),
             daily_limit=limit,
         ),
         asked,

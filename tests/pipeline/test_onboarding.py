@@ -27,7 +27,7 @@ def told(world: World, target: str = "telegram:1001") -> list[str]:
 
 
 def recorded(world: World, name: str = "alice") -> list[str]:
-    return [one.stored.paper.id[-1] for one in world.store.papers.noticed(name, 50)]
+    return [notice.stored.paper.id[-1] for notice in world.store.papers.noticed(name, 50)]
 
 
 @pytest.mark.parametrize(

@@ -163,7 +163,7 @@ async def test_another_machine_goes_on_where_the_first_one_stopped(seven: World,
 def test_two_machines_take_turns_and_plan_nothing_twice(seven: World):
     read_only(seven, 1)
     other = Ingest(seven.store.digests, seven.registry, seven.press.read, seven.press.peek_date)
-    parts = [one.continue_planning(NOW) for one in (other, seven.ingest, other, seven.ingest)]
+    parts = [machine.continue_planning(NOW) for machine in (other, seven.ingest, other, seven.ingest)]
     assert [part and part.deliveries for part in parts] == [2, 2, 1, 0]
     assert plan_part(seven) is None
     assert sends(seven) == list("1234567")

@@ -84,7 +84,7 @@ def test_a_subscription_shows_at_once_and_matches_after_a_refresh(world: MakeWor
     made = with_rag(world)
     person = made.preferences.subscriber("chat7")
     assert person is not None
-    assert [each.name for each in person.subscriptions] == ["rag"]
+    assert [subscription.name for subscription in person.subscriptions] == ["rag"]
     assert "chat7" not in made.registry.matcher.subscribers
     assert made.registry.refresh()
     assert not made.registry.refresh()
@@ -127,7 +127,7 @@ def test_only_so_many_readers_make_a_private_feed(world: MakeWorld, monkeypatch:
     assert first != second
     reader = made.registry.subscribers[first]
     assert reader.has_feed
-    assert [each.text for each in reader.subscriptions] == ["rag"]
+    assert [subscription.text for subscription in reader.subscriptions] == ["rag"]
     with pytest.raises(ChoiceRefused) as error:
         made.preferences.add_reader("rag", NOW)
     assert refused(error) == "too many"
@@ -144,7 +144,7 @@ def test_the_same_subscription_twice_is_one(world: MakeWorld) -> None:
     assert made.preferences.add("chat7", " rag ", NOW, channel=CHAT) == AddedSubscription(
         name="rag", is_new=False
     )
-    assert [each.name for each in made.preferences.listed("chat7")] == ["rag"]
+    assert [subscription.name for subscription in made.preferences.listed("chat7")] == ["rag"]
 
 
 def test_another_query_of_the_same_name_gets_a_number(world: MakeWorld) -> None:
@@ -192,7 +192,10 @@ def test_papers_like_one_are_called_by_its_title(world: MakeWorld) -> None:
     made.read("a.md", a_digest(an_entry(1, title="WebSailor: A Web Agent")))
     assert made.preferences.add_like("chat7", a_paper(1).id, NOW, channel=CHAT).name == "like WebSailor"
     assert made.preferences.add_like("chat7", PaperId("arxiv:1"), NOW).name == "like arxiv:1"
-    assert [each.text for each in made.preferences.listed("chat7")] == ["like 2509.14001", "like 1"]
+    assert [subscription.text for subscription in made.preferences.listed("chat7")] == [
+        "like 2509.14001",
+        "like 1",
+    ]
 
 
 def test_what_is_removed_is_gone_and_can_be_removed_again(world: MakeWorld) -> None:
@@ -249,7 +252,7 @@ def test_an_edited_query_takes_its_name_along_where_that_was_the_query(world: Ma
     made.preferences.add("chat7", "vlm", NOW, called="vision")
     assert made.preferences.edit("chat7", "rag", "rag OR retrieval", NOW) == "rag OR retrieval"
     assert made.preferences.edit("chat7", "vision", "vlm OR lvlm", NOW) == "vision"
-    assert [(each.name, each.text) for each in made.preferences.listed("chat7")] == [
+    assert [(subscription.name, subscription.text) for subscription in made.preferences.listed("chat7")] == [
         ("rag OR retrieval", "rag OR retrieval"),
         ("vision", "vlm OR lvlm"),
     ]
@@ -262,7 +265,9 @@ def test_a_subscription_goes_to_a_topic_or_everywhere(world: MakeWorld) -> None:
     made = with_rag(world)
     made.preferences.route("chat7", "rag", TOPIC, NOW)
     person = made.registry.subscribers["chat7"]
-    assert [each.address for each in person.channels if each.takes(person.subscriptions[0])] == ["-5/3"]
+    assert [channel.address for channel in person.channels if channel.takes(person.subscriptions[0])] == [
+        "-5/3"
+    ]
     made.preferences.route("chat7", "rag", None, NOW)
     assert made.preferences.listed("chat7")[0].only == frozenset()
 
@@ -303,7 +308,7 @@ def test_an_objection_names_what_brought_a_paper_and_the_words_that_would_have_k
     objection = made.preferences.objection("alice", medical.id)
     assert objection is not None
     assert (objection.paper.id, objection.subscriptions) == (medical.id, ("language models",))
-    assert [(each.word, each.noticed) for each in objection.words][:1] == [("medical", 0)]
+    assert [(word.word, word.noticed) for word in objection.words][:1] == [("medical", 0)]
     assert objection.papers == 4
     assert made.preferences.objection("alice", an_entry(40).id) is None  # nothing brought it
     assert made.preferences.objection("nobody", medical.id) is None

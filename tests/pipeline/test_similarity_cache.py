@@ -19,7 +19,7 @@ LIKES = Subscription(
     text="like 1",
     like=(a_paper(1).id,),
     near=0.2,
-    unless=tuple(one.query for one in (a_subscription("medical"),) if one.query),
+    unless=tuple(subscription.query for subscription in (a_subscription("medical"),) if subscription.query),
 )
 
 
@@ -60,7 +60,7 @@ def test_history_that_is_like_a_liked_paper_tells_nobody(world: MakeWorld):
     made.ingest.finish_history(made.clock.now())
     made.look()
     assert told(made) == []
-    assert [one.stored.paper.id for one in made.store.papers.noticed("alice", 9)] == [ALIKE.id]
+    assert [notice.stored.paper.id for notice in made.store.papers.noticed("alice", 9)] == [ALIKE.id]
 
 
 def test_nobody_who_likes_nothing_to_note(world: MakeWorld):

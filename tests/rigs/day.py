@@ -43,7 +43,7 @@ class Ledger:
 
     def write(self, outgoing: OutgoingMessage) -> int:
         """Write down for good that it was taken over; which number it has."""
-        self._append(self.path, json.dumps([list(one) for one in _things(outgoing)]))
+        self._append(self.path, json.dumps([list(sending) for sending in _things(outgoing)]))
         return self.path.read_text().count("\n")
 
     def ask(self, outgoing: OutgoingMessage) -> None:
@@ -68,12 +68,12 @@ class Ledger:
     def things(self) -> Counter[Taken]:
         """How often each thing was taken over; edits, which do no harm twice, left out."""
         lines = self.path.read_text().splitlines() if self.path.exists() else []
-        things = (tuple(one) for line in lines for one in json.loads(line))
-        return Counter(thing for thing in things if thing[1] != "edit")
+        things = (tuple(load) for line in lines for load in json.loads(line))
+        return Counter(values for values in things if values[1] != "edit")
 
     def edits(self) -> Counter[str]:
         lines = self.path.read_text().splitlines() if self.path.exists() else []
-        return Counter(one[2] for line in lines for one in json.loads(line) if one[1] == "edit")
+        return Counter(values[2] for line in lines for values in json.loads(line) if values[1] == "edit")
 
 
 def _things(outgoing: OutgoingMessage) -> list[Taken]:
@@ -90,13 +90,15 @@ def thing_of(row: DeliveryRecord) -> Taken:
 def judge(rows: tuple[DeliveryRecord, ...], ledger: Ledger, expected: set[str]) -> Counter[str]:
     """Nothing lost, nothing twice, all doubt listed; the states that rows ended in."""
     taken = ledger.things()
-    assert {thing: times for thing, times in taken.items() if times > 1} == {}
+    assert {sending: times for sending, times in taken.items() if times > 1} == {}
     assert {row.key for row in rows if row.kind != "edit"} == expected
     for row in rows:
         if row.kind == "edit" or row.target.startswith("atom:"):
             continue
         target, kind, paper, part = thing_of(row)
-        arrived = any(one[:3] == (target, kind, paper) and (one[3] == part or part == "one") for one in taken)
+        arrived = any(
+            values[:3] == (target, kind, paper) and (values[3] == part or part == "one") for values in taken
+        )
         if row.state in ("sent", "merged"):
             assert arrived, f"{row.key} is said to have gone out"
         elif row.state == "limited":

@@ -59,7 +59,7 @@ class Answer:
 
     @property
     def text(self) -> str:
-        return "\n---\n".join(each.text for each in self.sent)
+        return "\n---\n".join(sent.text for sent in self.sent)
 
     @property
     def message(self) -> SentMessage:

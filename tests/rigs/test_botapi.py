@@ -111,8 +111,8 @@ async def test_polls_have_ids_beyond_what_a_float_can_hold_and_count_votes(call:
         api.vote(poll, 7, 0)
     api.vote(poll, 8, 0)
     assert [option["voter_count"] for option in poll.described_poll()["options"]] == [1, 1]
-    answers = [one["poll_answer"] for one in (await call("getUpdates"))["result"]]
-    assert [(one["poll_id"], one["user"]["id"], one["option_ids"]) for one in answers] == [
+    answers = [entry["poll_answer"] for entry in (await call("getUpdates"))["result"]]
+    assert [(entry["poll_id"], entry["user"]["id"], entry["option_ids"]) for entry in answers] == [
         (poll.poll, 7, [1]),
         (poll.poll, 8, [0]),
     ]
@@ -172,7 +172,7 @@ async def test_links_that_the_service_would_drop_are_dropped(call: Call, api: Bo
     )
     await call("sendMessage", chat_id=1, text=text, parse_mode="HTML")
     content = api.messages[0].content
-    assert [one.url for one in content.entities if one.kind == "TextUrl"] == ["https://e.org/"]
+    assert [entity.url for entity in content.entities if entity.kind == "TextUrl"] == ["https://e.org/"]
     assert content.words("Mention", auto=True) == ("@durov",)
 
 

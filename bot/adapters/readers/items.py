@@ -144,7 +144,7 @@ class Items:
             rest = [child for child in below if not (child.heading and child.heading.papers)]
         also = () if rest != below else _ids_of_one(section)
         blocks = [*own, *(child for child in below if child in rest)]
-        self._add(named, blocks, section.line, heading, also=tuple(each for each in also if each != named))
+        self._add(named, blocks, section.line, heading, also=tuple(paper for paper in also if paper != named))
         for child in below:
             if child.heading is not None and child.heading.papers:
                 self.collect(child)
@@ -165,7 +165,7 @@ class Items:
                     return True
                 if self._is_led(blocks[: index + 1]):
                     return True
-                parted = block.tag in {"ul", "ol"} and sum(bool(each.papers) for each in blocks) > 2
+                parted = block.tag in {"ul", "ol"} and sum(bool(part.papers) for part in blocks) > 2
                 return bool(parted and index and _title_distance(blocks[index - 1 : index]))
         return False
 
@@ -299,12 +299,12 @@ def _ids_of_one(block: Block) -> tuple[PaperId, ...]:
         return ()
     titled: dict[PaperId, None] = {}
     for leaf in block.leaves():
-        for each in leaf.found:
-            named = each.strong and each.text and not is_label(each.text)
-            if named and not is_reference(each.text, enough):
-                if len(each.text.split()) < MIN_TITLE:
+        for occurrence in leaf.found:
+            named = occurrence.strong and occurrence.text and not is_label(occurrence.text)
+            if named and not is_reference(occurrence.text, enough):
+                if len(occurrence.text.split()) < MIN_TITLE:
                     return ()
-                titled[each.paper] = None
+                titled[occurrence.paper] = None
     if len(titled) > 1:
         return ()
     return tuple(dict.fromkeys((*titled, *block.papers)))
@@ -316,7 +316,7 @@ def _without_groups(blocks: list[Block]) -> list[Block]:
     named = sum(bool(group.papers) for group in groups)
     if named < MIN_GROUPS or named * 3 > len(groups) * 2:
         return blocks
-    return [each for block in blocks for each in (block.children if block.tag == "group" else [block])]
+    return [part for block in blocks for part in (block.children if block.tag == "group" else [block])]
 
 
 def _title_distance(before: list[Block]) -> int:
@@ -528,7 +528,7 @@ def _around(item: OutlineItem, usual: int, *, alone: bool) -> Iterator[tuple[int
 
 def _title_of_page(item: OutlineItem, headings: list[Block]) -> Block | None:
     """Of the highest headings of a page about one paper the last one before the paper's link: the first are the site's."""
-    highest = [heading for heading in headings if heading.level == min(each.level for each in headings)]
+    highest = [heading for heading in headings if heading.level == min(other.level for other in headings)]
     if len(highest) < 2:
         return None
     leaves = [leaf for block in item.blocks for leaf in block.leaves()]

@@ -371,13 +371,13 @@ def _mark_repeated_links(top: Block) -> None:
     """Marks the texts of links that stand for several papers: whatever they say, they are labels."""
     papers: dict[str, set[PaperId]] = {}
     for leaf in top.leaves():
-        for each in leaf.found:
-            if each.text and not is_label(each.text):
-                papers.setdefault(each.text, set()).add(each.paper)
+        for occurrence in leaf.found:
+            if occurrence.text and not is_label(occurrence.text):
+                papers.setdefault(occurrence.text, set()).add(occurrence.paper)
     many = max(MANY_PAPERS, FEW * len(top.papers))
-    repeated = {said for said, named in papers.items() if len(named) >= many}
+    repeated = {text for text, named in papers.items() if len(named) >= many}
     for leaf in top.leaves() if repeated else ():
-        if any(each.text in repeated for each in leaf.found):
+        if any(occurrence.text in repeated for occurrence in leaf.found):
             leaf.runs = [
                 run._replace(name=REPEATED) if run.href and one_line(run.text) in repeated else run
                 for run in leaf.runs
@@ -404,7 +404,7 @@ def _name_papers(block: Block, local: Callable[[str], PaperId | None], *, in_pro
         in_prose = True
     if block.runs:
         block.found = _occurrences(block, local, in_prose=in_prose)
-        block.papers = dict.fromkeys(each.paper for each in block.found if each.strong)
+        block.papers = dict.fromkeys(occurrence.paper for occurrence in block.found if occurrence.strong)
         return
     for child in block.children:
         _name_papers(child, local, in_prose=in_prose)
@@ -429,7 +429,7 @@ def _occurrences(block: Block, local: Callable[[str], PaperId | None], *, in_pro
             found.append(Occurrence(paper, strong, block.line, one_line(run.text) if run.href else ""))
     text = "".join(run.text for run in runs)
     if "rxiv" in text.lower():
-        named = {each.paper for each in found}
+        named = {occurrence.paper for occurrence in found}
         apart = (paper for run in runs[:MAX_OCCURRENCES] for paper in text_ids(run.text))
         for paper in dict.fromkeys([*text_ids(text)[:MAX_OCCURRENCES], *apart]):
             if paper not in named:
@@ -445,9 +445,7 @@ def _in_prose(block: Block, index: int) -> bool:
     if block.tag in _HEADINGS or block.tag in {"td", "th"}:
         return False
     run = block.runs[index]
-    before = (
-        "".join(each.text for each in block.runs[max(0, index - NEAR) : index]).rpartition("\n")[2].split()
-    )
+    before = "".join(run.text for run in block.runs[max(0, index - NEAR) : index]).rpartition("\n")[2].split()
     after = _words_after(block, index)
     goes_on = len(after) >= 5 and sum(len(word) for word in after) > 25
     if not before or before[-1].endswith((":", "：", "|")) or (run.bold and not is_label(run.text)):
@@ -466,7 +464,7 @@ def _in_prose(block: Block, index: int) -> bool:
 def _words_after(block: Block, index: int) -> list[str]:
     """The words on the rest of the link's line, without further links to the paper's code, slides and the like."""
     runs = block.runs[index + 1 : index + NEAR]
-    text = "".join(" " if each.href and is_label(each.text) else each.text for each in runs)
+    text = "".join(" " if run.href and is_label(run.text) else run.text for run in runs)
     return [word for word in text.partition("\n")[0].split() if any(map(str.isalnum, word))]
 
 

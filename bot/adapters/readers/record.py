@@ -312,14 +312,14 @@ def record_of(value: Mapping[Any, Any], name: str = "", *, cited: bool = False) 
     `cited` where the object is an entry of a bibliography: authors beside the title are enough.
     """
     record = Record()
-    for key, each in _fields(value, 0):
-        record.add(key, each)
+    for key, content in _fields(value, 0):
+        record.add(key, content)
     if (
         not record.titles and record.ids
     ):  # a name is a title beside the id of a paper, and not beside a link alone
-        for key, each in value.items():
+        for key, content in value.items():
             if key_of(str(key)) == "name":
-                record.add("title", each)
+                record.add("title", content)
     if not record.titles:
         return None
     if not record.ids and (paper := parse_paper_id(name)) and not paper.startswith("title:"):
@@ -333,42 +333,42 @@ def record_of(value: Mapping[Any, Any], name: str = "", *, cited: bool = False) 
 def _has_abstract(value: Mapping[Any, Any]) -> bool:
     """True where a field is called an abstract, which only papers have."""
     return any(
-        "abstract" in str(key).lower() and isinstance(each, str) and len(each) > 100
-        for key, each in value.items()
+        "abstract" in str(key).lower() and isinstance(content, str) and len(content) > 100
+        for key, content in value.items()
     )
 
 
 def _fields(value: Mapping[Any, Any], depth: int) -> Iterator[tuple[str, Any]]:
     """The object's fields, then those of objects in it that are about the same paper."""
     inner: list[Mapping[Any, Any]] = []
-    for key, each in value.items():
-        if isinstance(each, Mapping) and key_of(str(key)) in NESTED and depth < 3:
-            inner.append(each)
+    for key, content in value.items():
+        if isinstance(content, Mapping) and key_of(str(key)) in NESTED and depth < 3:
+            inner.append(content)
         else:
-            yield str(key), each
-    for each in inner:
-        yield from _fields(each, depth + 1)
+            yield str(key), content
+    for nested in inner:
+        yield from _fields(nested, depth + 1)
 
 
 def _look_everywhere(value: Mapping[Any, Any], record: Record) -> None:
     """Takes links from fields of unknown names, and a number after `arXiv:` from short texts."""
-    for key, each in value.items():
+    for key, content in value.items():
         if (
-            isinstance(each, str)
-            and len(each) < 2_000
+            isinstance(content, str)
+            and len(content) < 2_000
             and role_of(str(key))[0] in {"", "link", "id", "comment"}
         ):
-            record.add("link", each)
+            record.add("link", content)
             if role_of(str(key))[0] != "link":
-                _add_text_ids(record, each)
+                _add_text_ids(record, content)
     if record.id is None:
-        for key, each in value.items():
+        for key, content in value.items():
             if (
-                isinstance(each, str)
+                isinstance(content, str)
                 and role_of(str(key))[0] == "summary"
-                and each[:200].lower().startswith("arxiv:")
+                and content[:200].lower().startswith("arxiv:")
             ):
-                record.add("link", each[:60])
+                record.add("link", content[:60])
 
 
 def _add_title(record: Record, value: Any, language: str | None, label: str) -> None:
@@ -400,8 +400,8 @@ def _add_summary(record: Record, value: Any, language: str | None, _label: str) 
 
 def _add_point(record: Record, value: Any, language: str | None, label: str) -> None:
     texts = value if isinstance(value, list) else [value]
-    for each in texts:
-        text = text_of(each)
+    for item in texts:
+        text = text_of(item)
         if any(map(str.isalpha, text)) and text.casefold() not in _NOTHING:
             spoken = language_of_text(text)
             record.points.append(
@@ -417,8 +417,8 @@ def _add_categories(record: Record, value: Any, _language: str | None, _label: s
         if isinstance(value, str)
         else ()
     )
-    for each in texts:
-        text = each.get("term") or each.get("name") if isinstance(each, Mapping) else each
+    for item in texts:
+        text = item.get("term") or item.get("name") if isinstance(item, Mapping) else item
         if (
             isinstance(text, str)
             and 0 < len(word := one_line(text).strip("`*# ")) <= 80
@@ -548,7 +548,7 @@ def links_to(paper: PaperId, ids: Iterable[PaperId], urls: Iterable[str], *, cod
     at_hosts = [url for url in unnamed if _CODE_HOST.match(url)]
     pages = [url for url in unnamed if url not in at_hosts]
     at_huggingface = any("huggingface.co/" in url.lower() and linked_id(url) == paper for url in usable)
-    others = [_page(each) for each in ids if each != paper and not each.startswith("arxiv:")]
+    others = [_page(known) for known in ids if known != paper and not known.startswith("arxiv:")]
     return Links(
         abs=pages.pop(0) if kind == "title" and pages else _page(paper) if kind != "title" else None,
         pdf=f"https://arxiv.org/pdf/{name}" if kind == "arxiv" else None,
@@ -596,11 +596,11 @@ def strings(value: Any, depth: int = 3) -> Iterator[str]:
     if isinstance(value, str):
         yield value
     elif isinstance(value, Mapping) and depth:
-        for each in value.values():
-            yield from strings(each, depth - 1)
+        for item in value.values():
+            yield from strings(item, depth - 1)
     elif isinstance(value, (list, tuple)) and depth:
-        for each in value[:50]:
-            yield from strings(each, depth - 1)
+        for item in value[:50]:
+            yield from strings(item, depth - 1)
 
 
 def text_of(value: Any) -> str:
@@ -608,7 +608,7 @@ def text_of(value: Any) -> str:
     if isinstance(value, str):
         return plain_words(value[:MAX_TEXT])
     if isinstance(value, (list, tuple)):
-        return one_line(" ".join(text_of(each) for each in value[:100]))
+        return one_line(" ".join(text_of(item) for item in value[:100]))
     return one_line(str(value)) if isinstance(value, (int, float)) else ""
 
 
@@ -661,11 +661,11 @@ def names_of(value: Any) -> list[str]:
     if isinstance(value, Mapping):
         value = [value]
     names: list[str] = []
-    for each in value if isinstance(value, (list, tuple)) else ():
-        if isinstance(each, str):
-            names += _split_names(each) if len(value) == 1 else [one_line(each)]
-        elif isinstance(each, Mapping):
-            names.append(_person(each))
+    for item in value if isinstance(value, (list, tuple)) else ():
+        if isinstance(item, str):
+            names += _split_names(item) if len(value) == 1 else [one_line(item)]
+        elif isinstance(item, Mapping):
+            names.append(_person(item))
     return [name for name in names if name and len(name) <= 200]
 
 

@@ -76,7 +76,7 @@ def _entry_of(cells: Sequence[str], columns: tuple[str, ...], near: dt.date | No
         role = role_of(column)[0]
         if "](" in cell:
             links = _ROW_LINK.findall(cell)
-            if any(linked_id(url) and not is_label(said) for said, url in links):
+            if any(linked_id(url) and not is_label(label) for label, url in links):
                 return None  # the link's own text is the title
             record.urls += [url for _, url in links]
             if role == "code":

@@ -124,7 +124,7 @@ class _RecordCollector:
         if depth > MAX_DEPTH:
             return 0
         if isinstance(value, list):
-            return sum(self.down(each, name, depth + 1) for each in value)
+            return sum(self.down(item, name, depth + 1) for item in value)
         if isinstance(value, str):
             if ("arxiv" in value or "](http" in value) and (
                 value.lstrip()[:1] in "|-*#" or "](http" in value
@@ -140,7 +140,7 @@ class _RecordCollector:
             return self._take(record)
         if record is None and role_of(str(name))[0] == "ignored":
             return 0
-        below = sum(self.down(each, str(key), depth + 1) for key, each in value.items())
+        below = sum(self.down(content, str(key), depth + 1) for key, content in value.items())
         if not below and record is not None and in_list and not self._texts:
             return self._take(record)
         return below
@@ -156,8 +156,8 @@ class _RecordCollector:
         """Reads the texts that are Markdown, where there are no objects with titles."""
         if self._texts and not len(self._findings):
             text = "\n".join(
-                each.strip("\n") if each.lstrip().startswith("|") else each.strip("\n") + "\n"
-                for each in self._texts
+                text.strip("\n") if text.lstrip().startswith("|") else text.strip("\n") + "\n"
+                for text in self._texts
             )
             inner = Findings(DigestText(text=text, name=self._findings.document.name))
             read_markdown(text, inner)
@@ -168,14 +168,14 @@ class _RecordCollector:
 
 def _holds_objects(value: Mapping[Any, Any]) -> bool:
     """True where a list of objects, or objects keyed by ids, stand in the object: it may hold papers."""
-    for key, each in value.items():
+    for key, content in value.items():
         if role_of(str(key))[0] in {"authors", "ignored", "categories", "link"}:
             continue
-        if isinstance(each, list) and any(isinstance(item, Mapping) for item in each[:5]):
+        if isinstance(content, list) and any(isinstance(item, Mapping) for item in content[:5]):
             return True
         if (
-            isinstance(each, Mapping)
-            and sum(isinstance(item, (Mapping, list)) for item in each.values()) > 1
+            isinstance(content, Mapping)
+            and sum(isinstance(item, (Mapping, list)) for item in content.values()) > 1
             and key_of(str(key)) not in NESTED
         ):
             return True

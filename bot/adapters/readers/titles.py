@@ -208,7 +208,9 @@ def _link_rank(run: TextRun, leaf: Block, paper: PaperId) -> int:
     if _is_title_class(run.name):
         return 1
     named = linked_id(run.href)
-    if named == paper or any(each.paper == paper and each.text == one_line(run.text) for each in leaf.found):
+    if named == paper or any(
+        occurrence.paper == paper and occurrence.text == one_line(run.text) for occurrence in leaf.found
+    ):
         return LINK
     return 5 if named is None and (len(text.split()) > 2 or run.bold) else 0
 

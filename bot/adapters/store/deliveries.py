@@ -107,14 +107,14 @@ class Deliveries:
     def alert_on(self, target: str, paper: PaperId) -> Alert | None:
         with reading(self._engine) as connection:
             rows = _ALERT.rows(connection, target=target, paper=paper)
-        for code, message, remote_id, shown in rows:
+        for code, message, remote_id, was_shown in rows:
             state = _STATES[code]
             went_out = remote_id and state in WENT_OUT
             return Alert(
                 state=state,
                 message=message,
                 receipt=Receipt(message=remote_id) if went_out else None,
-                shown=bool(shown),
+                shown=bool(was_shown),
             )
         return None
 

@@ -141,7 +141,7 @@ def _match(request: Request, match: Match) -> Markup:
     reason = Reason(subscription="", why=match.why)
     card = card_of(Item(paper=match.paper, reasons=(reason,)), language=request.language)
     entry = plain("• ") + _titled(card)
-    excerpt = next((shown.excerpt for shown in card.matches if shown.excerpt), ())
+    excerpt = next((match.excerpt for match in card.matches if match.excerpt), ())
     if any(piece.matched for piece in card.title) or not excerpt:
         return entry
     return entry + plain(" – “") + pieces(excerpt) + plain("”")

@@ -299,8 +299,7 @@ def is_id(value: object) -> TypeGuard[int]:
 def _membership_change(changed: Mapping[str, Any]) -> Event | None:
     chat = _chat(changed)
     was, now = (
-        _mapping(changed.get(which)).get("status") in _AWAY
-        for which in ("old_chat_member", "new_chat_member")
+        _mapping(changed.get(name)).get("status") in _AWAY for name in ("old_chat_member", "new_chat_member")
     )
     return None if chat is None or was == now else MembershipChange(chat=chat, is_member=not now)
 

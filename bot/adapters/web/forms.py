@@ -146,7 +146,7 @@ class FormEndpoints:
         objection, preferences = await asyncio.to_thread(self._objection, token, request)
         check_form_key(form, token)
         language, change = language_of(request.scope), _OBJECTION_CHANGES.get(form.get("action", ""))
-        offered = {*objection.subscriptions, *(each.word for each in objection.words)}
+        offered = {*objection.subscriptions, *(word.word for word in objection.words)}
         if change is None or not {form.get("word") or form.get("subscription")} <= offered:
             raise HTTPException(400)
         now = self._site.clock.now()

@@ -415,16 +415,16 @@ class Pages:
             if series and result.weeks:
                 if len(result.weeks) > 1:
                     parts["plot"] = lines(series, title=texts.trends_title)
-                parts["top"] = max((value for each in series for value in each.values), default=0)
+                parts["top"] = max((value for line in series for value in line.values), default=0)
                 parts["first_day"] = _short_day(words, result.weeks[0])
                 parts["last_day"] = _short_day(words, result.weeks[-1])
                 parts["table"] = [
-                    (_short_day(words, week), [each.values[number] for each in series])
+                    (_short_day(words, week), [line.values[number] for line in series])
                     for number, week in reversed(list(enumerate(result.weeks)))
                 ]
             parts["series"] = [
-                {"name": each.name, "path": search_path("/search", q=each.name), "total": sum(each.values)}
-                for each in series
+                {"name": line.name, "path": search_path("/search", q=line.name), "total": sum(line.values)}
+                for line in series
             ]
             parts["risers"] = [
                 {
@@ -487,7 +487,7 @@ class Pages:
             "language": person.language,
             "quiet_hours": quiet,
             "deliver": preferences.choices.deliver
-            or next((schedule_text(each.deliver) for each in timed), ""),
+            or next((schedule_text(channel.deliver) for channel in timed), ""),
         }
         return self._page(
             "preferences.html",
@@ -501,13 +501,13 @@ class Pages:
             typed=defaultdict(str, typed if refused is not None else {}),
             listed=[
                 {
-                    "name": each.name,
-                    "text": each.text,
-                    "chosen": each.chosen,
-                    "paused": each.paused,
-                    "preview": search_path("/preview", q=each.text),
+                    "name": subscription.name,
+                    "text": subscription.text,
+                    "chosen": subscription.chosen,
+                    "paused": subscription.paused,
+                    "preview": search_path("/preview", q=subscription.text),
                 }
-                for each in preferences.listed
+                for subscription in preferences.listed
             ],
             exclude=[
                 {"query": query, "chosen": query in preferences.choices.exclude} for query in person.exclude
@@ -541,7 +541,7 @@ class Pages:
     ) -> str:
         """Why a paper was sent to somebody, with a form for each word whose exclusion would have kept it away."""
         texts = Texts(language.code)
-        paused = {each.name for each in preferences.listed if each.paused}
+        paused = {subscription.name for subscription in preferences.listed if subscription.paused}
         return self._page(
             "objection.html",
             language,
@@ -561,11 +561,11 @@ class Pages:
             else "",
             words=[
                 {
-                    "word": each.word,
-                    "costs": texts("objection_costs", count=each.noticed),
-                    "excluded": each.word in preferences.choices.exclude,
+                    "word": word.word,
+                    "costs": texts("objection_costs", count=word.noticed),
+                    "excluded": word.word in preferences.choices.exclude,
                 }
-                for each in objection.words
+                for word in objection.words
             ],
             subscriptions=[{"name": name, "paused": name in paused} for name in objection.subscriptions],
             preferences=f"/preferences/{token}",

@@ -340,11 +340,11 @@ def _refuse_unknown_keys(store: "Store", selection: "Selection", typed: list[str
         return
     rows = store.deliveries.list_rows(states=selection.states, keys=selection.keys, limit=len(selection.keys))
     missing = set(selection.keys) - {row.key for row in rows}
-    for key, shown in zip(selection.keys, typed or (), strict=True):
+    for key, argument in zip(selection.keys, typed or (), strict=True):
         if key in missing:
             among = f" that is {' or '.join(selection.states)}" if selection.states else ""
             raise UsageError(
-                f"no such delivery{among}: {printable(shown)}; `paperboy outbox list --json` shows the keys"
+                f"no such delivery{among}: {printable(argument)}; `paperboy outbox list --json` shows the keys"
             )
 
 

@@ -349,7 +349,7 @@ def _draw_subscriber(
             )
     if known.words and rng.random() < 0.2:  # noqa: PLR2004
         word = rng.choice(known.words)
-        subscriptions = {name: _without(wanted, word) for name, wanted in subscriptions.items()}
+        subscriptions = {name: _without(subscription, word) for name, subscription in subscriptions.items()}
     return Subscriber(
         id=name,
         timezone=ZoneInfo(rng.choice(_ZONES)),

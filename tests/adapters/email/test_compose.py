@@ -89,7 +89,7 @@ def test_a_mail_leads_to_preferences_and_each_paper_to_a_way_against_its_like() 
             "example.org/papers/", ""
         )  # nothing brought it
     html = LexborHTMLParser(mail.get_body(("html",)).get_content())
-    (link,) = [each for each in html.css("a") if each.text() == "Not for me"]
+    (link,) = [anchor for anchor in html.css("a") if anchor.text() == "Not for me"]
     assert link.attributes["href"] == objection
     without = a_mail(*items).as_string()
     assert "Not for me" not in without
@@ -412,7 +412,7 @@ def test_a_mail_tells_the_best_papers_and_names_the_rest_with_links() -> None:
 
 def long_questions(count: int) -> tuple[Question, ...]:
     return tuple(
-        a_question(f"{at} " + "Why? " * 40, *(f"{one} " + "word " * 17 for one in range(8)))
+        a_question(f"{at} " + "Why? " * 40, *(f"{number} " + "word " * 17 for number in range(8)))
         for at in range(count)
     )
 

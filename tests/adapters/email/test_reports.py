@@ -207,7 +207,8 @@ def test_the_token_is_read_from_where_servers_keep_the_envelope() -> None:
         b"Subject: Re: 3 on agents\nTo: bounces+" + TOKEN.encode() + b"@example.org\n\n5.1.1 Thanks!\n",
         b"Content-Type: multipart/report; report-type=delivery-status; boundary=x\n\n--x\n",
         b"".join(
-            b'Content-Type: multipart/report; boundary="b%d"\n\n--b%d\n' % (one, one) for one in range(3000)
+            b'Content-Type: multipart/report; boundary="b%d"\n\n--b%d\n' % (number, number)
+            for number in range(3000)
         ),
         b"Content-Type: multipart/report; report-type*=utf-9''x; boundary=x\n\n--x--\n",
     ],

@@ -169,7 +169,7 @@ def test_lines_of_problems_point_at_the_place(corpus: Path, pages: dict[str, Dig
     for day, digest in pages.items():
         lines = (corpus / "pages" / f"{day}.html").read_text("utf-8").split("\n")
         for problem in digest.problems:
-            mark = next(mark for what, mark in marks.items() if what in problem.what)
+            mark = next(mark for kind, mark in marks.items() if kind in problem.what)
             assert (mark in lines[problem.line - 1]) == (mark != "category-chunk")
 
 

@@ -48,8 +48,8 @@ def _row(drawn: random.Random, number: int, indent: str) -> str:
     link = drawn.choice(LINKS) if drawn.random() < 0.2 else LINKS[1]
     code = drawn.choice(("null", '<a href="https://github.com/ann/lions">code</a>', ""))
     cells = [
-        f"<td{drawn.choice(LOOKS)}>{said}</td>"
-        for said in ("2031-05-05", title, "Ann Poe et al.", link.format(id=paper), code)
+        f"<td{drawn.choice(LOOKS)}>{cell}</td>"
+        for cell in ("2031-05-05", title, "Ann Poe et al.", link.format(id=paper), code)
     ]
     parted = drawn.choice(("", "", f"\n{indent}"))
     return f"{indent}<tr>{parted}{parted.join(cells)}{parted}</tr>"
@@ -114,9 +114,9 @@ def test_papers_in_rows_count_against_the_words_of_a_project() -> None:
     st.text(st.sampled_from("012.\n"), max_size=60), st.from_regex(r"[012]{4}\.[012]{4,5}", fullmatch=True)
 )
 def test_a_paper_s_line_is_that_in_which_its_number_stands_first(text: str, number: str) -> None:
-    for said in (text, f"{text}{number}{text}"):
-        place = re.search(re.escape(number), said)
-        assert LineFinder(said).line(number) == said.count("\n", 0, place.start() if place else 0) + 1
+    for lines in (text, f"{text}{number}{text}"):
+        place = re.search(re.escape(number), lines)
+        assert LineFinder(lines).line(number) == lines.count("\n", 0, place.start() if place else 0) + 1
 
 
 def test_rows_and_cells_that_do_not_end_take_no_time() -> None:

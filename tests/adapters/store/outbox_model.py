@@ -212,12 +212,14 @@ class Model:
     def arrived(self, keys: Sequence[str]) -> int:
         lines = self.by_hand(keys, ("uncertain",))
         for line in lines:
-            first = min(one.seq for one in self.lines.values() if one.message is line.message)
+            first = min(other.seq for other in self.lines.values() if other.message is line.message)
             line.state = "sent" if line.seq == first else "merged"
         for line in lines:
             assert line.message
-            went = [one for one in self.lines.values() if one.message is line.message]
-            line.message.told = sum(one.kind == "alert" and one.state in ("sent", "merged") for one in went)
+            went = [other for other in self.lines.values() if other.message is line.message]
+            line.message.told = sum(
+                sent_line.kind == "alert" and sent_line.state in ("sent", "merged") for sent_line in went
+            )
         return len(lines)
 
     def prune(self, before: datetime) -> int:

@@ -132,7 +132,7 @@ def test_of_many_rows_those_that_are_new_are_counted_and_each_target_keeps_their
     assert hand.plan(*rows) == 9 * 35
     for place in places:
         papers = [row.paper for row in hand.rows() if row.target == place]
-        assert papers == [a_paper(one).id for one in (5, 4, 3, 2, 1, *range(40, 5, -1))]
+        assert papers == [a_paper(number).id for number in (5, 4, 3, 2, 1, *range(40, 5, -1))]
 
 
 def test_targets_become_ready_each_at_its_own_time(hand: Hand, store: Store):

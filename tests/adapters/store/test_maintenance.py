@@ -67,7 +67,7 @@ def test_old_updates_are_forgotten_but_not_that_they_were_answered(store: Store)
     store.maintenance.prune(NOW + UPDATES_KEPT + timedelta(seconds=1))
     store.updates.keep_updates([Update(id=1, body="said")], NOW)
     assert not store.updates.take_update(1, NOW)
-    assert [one.body for one in store.updates.unanswered_updates(5)] == ["unanswered"]
+    assert [update.body for update in store.updates.unanswered_updates(5)] == ["unanswered"]
 
 
 def test_unreadable_files_are_forgotten_by_name_and_digests_never(store: Store):

@@ -76,21 +76,21 @@ def test_whatever_is_noticed_when_is_found_as_a_dictionary_has_it(times: list[di
         known: defaultdict[str, Told] = defaultdict(dict)
         for noticed in times:
             notice(store, noticed)
-            for name, theirs in noticed.items():
-                known[name].update(theirs)
+            for name, papers in noticed.items():
+                known[name].update(papers)
         with store.digests.transaction() as tx:
             found = tx.notices(IDS)
             some = tx.notices(IDS[:2])
-        assert found == {name: theirs for name, theirs in known.items() if theirs}
+        assert found == {name: papers for name, papers in known.items() if papers}
         assert some == {
             name: kept
-            for name, theirs in known.items()
-            if (kept := {paper: names for paper, names in theirs.items() if paper in IDS[:2]})
+            for name, papers in known.items()
+            if (kept := {paper: names for paper, names in papers.items() if paper in IDS[:2]})
         }
         for name in PEOPLE:
             assert store.papers.notices_on(name, IDS) == known[name]
             assert {
-                one.stored.paper.id: one.subscriptions for one in store.papers.noticed(name, 99)
+                match.stored.paper.id: match.subscriptions for match in store.papers.noticed(name, 99)
             } == known[name]
             assert store.papers.rarity(name) == rarity(known[name])
         assert store.deliveries.counts(NOW).notices == sum(map(len, known.values()))

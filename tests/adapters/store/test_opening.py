@@ -138,7 +138,7 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path):
 
 def test_what_was_stored_is_there_after_opening_again(database: Database):
     Hand(database.open()).keep(a_paper())
-    assert [one.paper for one in database.open().papers.newest(5)] == [a_paper()]
+    assert [stored.paper for stored in database.open().papers.newest(5)] == [a_paper()]
 
 
 def test_every_connection_is_durable_and_keeps_its_word(store: Store):

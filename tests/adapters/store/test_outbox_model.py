@@ -296,9 +296,9 @@ class Outboxes(RuleBasedStateMachine):
             self.expire(0, HARMLESS)
             self.held.clear()
             self.claim(0, few=False, kinds=CHANNELS)
-            for one in self.held:
-                sent = tuple(row.key for row in one[0].rows)
-                self.settle(0, 0, one, state="sent", sent=sent, receipt=receipt())
+            for values in self.held:
+                sent = tuple(row.key for row in values[0].rows)
+                self.settle(0, 0, values, state="sent", sent=sent, receipt=receipt())
         assert not [line for line in self.model.lines.values() if line.is_open]
         assert self.stores[0].outbox.next_due(CHANNELS) is None
         self.every_row_is_where_the_contract_says()

@@ -59,11 +59,11 @@ def test_papers_come_with_what_was_noticed_in_one_look(database: Database):
         tx.save_notices({"alice": {a_paper(1).id: ("b", "a")}}, tx.new_run(NOW))
     wanted = [a_paper(2).id, a_paper(1).id, PaperId("arxiv:0000.00000")]
     found = store.papers.with_notices("alice", wanted)
-    assert {paper: (one.stored.paper, one.subscriptions) for paper, one in found.items()} == {
+    assert {paper: (notice.stored.paper, notice.subscriptions) for paper, notice in found.items()} == {
         a_paper(1).id: (a_paper(1), ("b", "a")),
         a_paper(2).id: (a_paper(2), ()),
     }
-    assert {one.subscriptions for one in store.papers.with_notices("nobody", wanted).values()} == {()}
+    assert {notice.subscriptions for notice in store.papers.with_notices("nobody", wanted).values()} == {()}
 
 
 def test_no_more_papers_are_cached_than_said(database: Database):

@@ -19,7 +19,7 @@ LATER = NOW + timedelta(hours=1)
 
 def notice(store: Store, *papers: int, subscriber: str = "alice", names: tuple[str, ...] = ("a",)) -> None:
     with store.digests.transaction() as tx:
-        tx.save_notices({subscriber: {a_paper(one).id: names for one in papers}}, tx.new_run(NOW))
+        tx.save_notices({subscriber: {a_paper(paper).id: names for paper in papers}}, tx.new_run(NOW))
 
 
 def test_papers_come_newest_day_first_and_then_in_the_digests_order(hand: Hand, store: Store):
@@ -82,7 +82,9 @@ def test_what_was_noticed_comes_newest_first_for_each_person(hand: Hand, store: 
     hand.keep(a_paper(1), a_paper(2), a_paper(3, date=DAY + timedelta(days=1)))
     notice(store, 1, 3, names=("b", "a"))
     notice(store, 2, subscriber="bob")
-    assert [(one.stored.paper.id[-1], one.subscriptions) for one in store.papers.noticed("alice", 5)] == [
+    assert [
+        (match.stored.paper.id[-1], match.subscriptions) for match in store.papers.noticed("alice", 5)
+    ] == [
         ("3", ("b", "a")),
         ("1", ("b", "a")),
     ]
@@ -115,7 +117,7 @@ def test_the_edition_changes_whenever_papers_or_notices_do(hand: Hand, store: St
     ):
         change()
         editions.append(store.papers.version())
-    assert all(one != other for one, other in itertools.combinations(editions, 2))
+    assert all(edition != other for edition, other in itertools.combinations(editions, 2))
 
 
 def test_of_many_notices_each_has_the_names_it_was_given_last(hand: Hand, store: Store):
@@ -124,9 +126,9 @@ def test_of_many_notices_each_has_the_names_it_was_given_last(hand: Hand, store:
     notice(store, *numbers)
     notice(store, *numbers[50:], names=("a", 'its "b"', "中文"))
     with store.digests.transaction() as tx:
-        found = tx.notices(a_paper(one).id for one in numbers)
-    assert [found["alice"][a_paper(one).id] for one in (1, 50)] == [("a",), ("a",)]
-    assert {found["alice"][a_paper(one).id] for one in numbers[50:]} == {("a", 'its "b"', "中文")}
+        found = tx.notices(a_paper(number).id for number in numbers)
+    assert [found["alice"][a_paper(number).id] for number in (1, 50)] == [("a",), ("a",)]
+    assert {found["alice"][a_paper(number).id] for number in numbers[50:]} == {("a", 'its "b"', "中文")}
 
 
 def test_the_edition_stays_while_nothing_changes(hand: Hand, store: Store):

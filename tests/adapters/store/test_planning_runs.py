@@ -98,8 +98,8 @@ def planned(url: str, subscribers: Sequence[Subscriber], days: Sequence[Digest],
             targets[row.target].append((row.key, row.subscriber, row.state, row.due_at, row.created_at))
         noticed = {
             subscriber.id: {
-                one.stored.paper.id: one.subscriptions
-                for one in first.store.papers.noticed(subscriber.id, 99)
+                notice.stored.paper.id: notice.subscriptions
+                for notice in first.store.papers.noticed(subscriber.id, 99)
             }
             for subscriber in subscribers
         }

@@ -64,7 +64,7 @@ def test_a_paper_is_saved_once_and_only_if_it_is_stored(store: Store, hand: Hand
     assert not store.preferences.save_paper("telegram:1", one, NOW + HOUR)
     assert store.preferences.save_paper("telegram:1", two, NOW + HOUR)
     assert not store.preferences.save_paper("telegram:1", PaperId("arxiv:9999.99999"), NOW)
-    assert [each.paper for each in store.preferences.saved("telegram:1")] == [two, one]
+    assert [bookmark.paper for bookmark in store.preferences.saved("telegram:1")] == [two, one]
     assert store.preferences.saved("telegram:2") == ()
     assert store.preferences.unsave_paper("telegram:1", one)
     assert not store.preferences.unsave_paper("telegram:1", one)

@@ -267,14 +267,17 @@ def test_strangers_with_a_forwarded_poll_are_counted_but_not_ranked(database: Da
     room.answer(poll, 66, right=True)
     room.count()
     unknown = room.store.quizzes.unknown_members(10)
-    assert [(one.chat, one.address, one.person) for one in unknown] == [
+    assert [(message.chat, message.address, message.person) for message in unknown] == [
         ("-100", "-100", 1),
         ("-100", "-100", 2),
         ("-100", "-100", 66),
     ]
     room.store.quizzes.save_members("-100", {1: True, 2: True, 66: False})
     board = room.stats.leaderboard(("-100",))
-    assert [(one.rank, one.person, one.right) for one in board.standings] == [(1, 1, 1), (2, 2, 0)]
+    assert [(standing.rank, standing.person, standing.right) for standing in board.standings] == [
+        (1, 1, 1),
+        (2, 2, 0),
+    ]
     assert board.names == {1: "Person 1", 2: "Person 2"}
     assert board.strangers == 1
     assert room.store.quizzes.unknown_members(10) == ()
@@ -324,7 +327,7 @@ def test_who_hides_is_not_named_until_they_show_again(database: Database) -> Non
     assert (board.standings, board.hidden, board.strangers) == ((), 1, 0)
     assert right_and_judged(room, 1, *there) == (1, 1)
     room.stats.hide(there, 1, hidden=False)
-    assert [one.person for one in room.stats.leaderboard(there).standings] == [1]
+    assert [standing.person for standing in room.stats.leaderboard(there).standings] == [1]
 
 
 def test_channels_have_honest_totals(database: Database) -> None:
@@ -351,7 +354,7 @@ def test_topics_are_what_the_papers_were_noticed_for(room: Classroom) -> None:
         room.answer(poll, 7, right=poll == polls[0])
     room.count()
     sheet = room.stats.score(("7",), 7, room.now)
-    assert [(one.name, one.right, one.judged, one.is_weak) for one in sheet.topics] == [
+    assert [(topic.name, topic.right, topic.judged, topic.is_weak) for topic in sheet.topics] == [
         ("agents", 1, 3, True)
     ]
 
@@ -446,7 +449,7 @@ def test_quiz_gives_what_is_due_first_then_new_then_any_then_nothing(room: Class
     given, asked = [], []
     for _ in range(4):
         given.append(room.scheduler.next_question(("7",), 7, room.now))
-        asked += [room.question(one) for one in room.deliver()]
+        asked += [room.question(message) for message in room.deliver()]
     assert given == ["due", "new", "any", "none"]
     assert asked == ["Question 1?", "Question 2?", "Question 3?"]
 

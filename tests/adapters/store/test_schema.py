@@ -137,7 +137,7 @@ def test_what_happens_all_day_long_scans_no_table(hand: Hand, store: Store):
     store.papers.version()
     store.tokens.issue("feed", "alice")
     event.remove(store._engine, "checkout", remember)
-    asked = [one for one in seen if one.lstrip().startswith(("SELECT", "UPDATE", "WITH"))]
+    asked = [statement for statement in seen if statement.lstrip().startswith(("SELECT", "UPDATE", "WITH"))]
     assert len(asked) > 40
     scans = set()
     with reading(store._engine) as connection:

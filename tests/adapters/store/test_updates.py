@@ -17,10 +17,10 @@ def test_what_was_kept_is_there_in_order_until_it_is_taken(database: Database):
     store = database.open()
     store.updates.keep_updates([update(7, '{"x": "中 \\ud800"}'), update(5)], NOW)
     waiting = database.open().updates.unanswered_updates(10)
-    assert [one.id for one in waiting] == [5, 7]
+    assert [kept.id for kept in waiting] == [5, 7]
     assert waiting[1].body == '{"x": "中 \\ud800"}'
     assert store.updates.take_update(5, NOW)
-    assert [one.id for one in store.updates.unanswered_updates(10)] == [7]
+    assert [kept.id for kept in store.updates.unanswered_updates(10)] == [7]
     assert len(store.updates.unanswered_updates(0)) == 0
 
 
@@ -28,7 +28,7 @@ def test_an_update_that_comes_again_is_left_as_it_was(store: Store):
     store.updates.keep_updates([update(5, "first")], NOW)
     store.updates.take_update(5, NOW)
     store.updates.keep_updates([update(5, "second"), update(6)], NOW)
-    assert [one.id for one in store.updates.unanswered_updates(10)] == [6]
+    assert [kept.id for kept in store.updates.unanswered_updates(10)] == [6]
 
 
 def test_an_update_is_taken_once(store: Store):

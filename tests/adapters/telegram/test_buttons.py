@@ -31,7 +31,7 @@ async def alerted(talk: Talk, *entries: object) -> SentMessage:
     talk.made.look()
     talk.made.read("a.md", a_digest(*entries))  # type: ignore[arg-type]
     sent = await talk.deliver()
-    return next(each for each in sent if isinstance(each, SentMessage))
+    return next(message for message in sent if isinstance(message, SentMessage))
 
 
 async def pressed(talk: Talk, message: SentMessage, kind: str, number: int = 0, user: int = 1) -> Answer:
@@ -127,7 +127,9 @@ async def test_another_query_is_asked_for_and_the_next_text_is_it(talk_with: Mak
     again = await talk.say(chat, "rag OR retrieval")
     assert again.text.startswith("rag OR retrieval")
     await talk.press(again.message, "Keep", user=7)
-    assert [each.text for each in talk.made.preferences.listed("chat7")] == ["rag OR retrieval"]
+    assert [subscription.text for subscription in talk.made.preferences.listed("chat7")] == [
+        "rag OR retrieval"
+    ]
     assert "That is not a command" in (await talk.say(chat, "rag OR retrieval")).text
 
 
@@ -183,7 +185,7 @@ async def test_the_list_pauses_edits_and_removes(talk_with: MakeTalk, api: BotAp
     ]
     person = talk.made.preferences.subscriber("alice")
     assert person is not None
-    assert [each.name for each in person.subscriptions] == ["vlm"]
+    assert [subscription.name for subscription in person.subscriptions] == ["vlm"]
     await talk.press(shown, "1 ▶")
     asked = await talk.press(shown, "3 ✎")
     assert "new query for vlm" in asked.text
@@ -263,7 +265,7 @@ async def test_in_a_forum_a_subscription_goes_to_its_topic_and_to_another(
     await talk.press(offered, "Keep", user=77)
     await talk.deliver()
     talk.made.read("a.md", a_digest(1))
-    assert [each.thread for each in await talk.deliver()] == [3]
+    assert [message.thread for message in await talk.deliver()] == [3]
     shown = (await talk.say(forum, "/list", user=77, topic=3)).message
     assert "· topic 3" in shown.text
     await talk.press(shown, "1 ⇄", user=77)
@@ -272,12 +274,12 @@ async def test_in_a_forum_a_subscription_goes_to_its_topic_and_to_another(
     assert "· topic Retrieval" in shown.text
     await talk.deliver()
     talk.made.read("b.md", a_digest(2))
-    assert [each.thread for each in await talk.deliver()] == [7]
+    assert [message.thread for message in await talk.deliver()] == [7]
     await talk.press(shown, "1 ⇄", user=77)
     await talk.press(shown, "General", user=77)
     await talk.deliver()
     talk.made.read("c.md", a_digest(3))
-    assert [each.thread for each in await talk.deliver()] == [None]
+    assert [message.thread for message in await talk.deliver()] == [None]
 
 
 async def test_a_topic_that_the_configuration_names_is_one_with_its_number(
@@ -287,8 +289,8 @@ async def test_a_topic_that_the_configuration_names_is_one_with_its_number(
     talk = await talk_with(reader, first_run=0)
     forum = api.chat(-100, kind="supergroup", topics={3}, administrators={77})
     talk.made.read("a.md", a_digest(1))
-    assert [each.thread for each in await talk.deliver()] == [None]  # nobody saw it yet
-    assert [each.kind for each in talk.made.store.incidents.open_incidents()] == ["topic gone"]
+    assert [message.thread for message in await talk.deliver()] == [None]  # nobody saw it yet
+    assert [incident.kind for incident in talk.made.store.incidents.open_incidents()] == ["topic gone"]
     api.name_topic(forum, 7, "Papers")
     assert "language models" in (await talk.say(forum, "/list", user=78, topic=7)).text
     offered = (await talk.say(forum, "/add language", user=77, topic=7)).message
@@ -296,7 +298,7 @@ async def test_a_topic_that_the_configuration_names_is_one_with_its_number(
     assert "· topic papers" in (await talk.say(forum, "/list", user=77, topic=7)).text
     await talk.deliver()
     talk.made.read("b.md", a_digest(2))
-    assert [each.thread for each in await talk.deliver()] == [7]  # one alert for both subscriptions
+    assert [message.thread for message in await talk.deliver()] == [7]  # one alert for both subscriptions
     assert talk.made.store.incidents.open_incidents() == ()
 
 
@@ -334,7 +336,7 @@ async def test_only_administrators_press_what_changes_a_group(talk_with: MakeTal
     assert "Only administrators" in str((await talk.press(offered, "Keep", user=78)).note)
     assert talk.made.preferences.listed("chat-5") == ()
     await talk.press(offered, "Keep", user=77)
-    assert [each.name for each in talk.made.preferences.listed("chat-5")] == ["rag"]
+    assert [subscription.name for subscription in talk.made.preferences.listed("chat-5")] == ["rag"]
 
 
 async def test_a_group_that_becomes_a_supergroup_keeps_its_subscriptions(
@@ -350,7 +352,7 @@ async def test_a_group_that_becomes_a_supergroup_keeps_its_subscriptions(
     assert "no longer works" in str((await talk.press(offered, data="keep:x", user=77)).note)
     await talk.deliver()
     talk.made.read("a.md", a_digest(1))
-    assert [each.chat.id for each in await talk.deliver()] == [-1005]
+    assert [message.chat.id for message in await talk.deliver()] == [-1005]
 
 
 # --- below alerts
@@ -418,7 +420,7 @@ async def test_more_like_one_shows_its_neighbours_and_follows_them(talk_with: Ma
     assert near.text.startswith("Like “Agents 0: Language Models”")
     assert "Agents 1" in near.text
     await talk.press(near.message, "Follow")
-    assert [each.text for each in talk.made.preferences.listed("alice")] == [
+    assert [subscription.text for subscription in talk.made.preferences.listed("alice")] == [
         "language models",
         "like 2509.14020",
     ]
@@ -449,7 +451,7 @@ async def test_not_for_me_tells_what_brought_it_and_leaves_a_word_out(
     assert person.exclude == ("medical",)
     await talk.deliver()
     talk.made.read("c.md", a_digest(an_entry(31, title="Language Models in Medical Use"), 9))
-    assert "Medical" not in "".join(each.text for each in await talk.deliver())
+    assert "Medical" not in "".join(message.text for message in await talk.deliver())
     assert "Always left out: medical" in (await talk.say(api.chat(1), "/list")).text
     await talk.press(told.message, "Undo")
     assert talk.made.preferences.choices("alice").exclude == ()
@@ -508,10 +510,12 @@ async def test_a_stranger_is_put_before_the_operators_with_buttons(talk_with: Ma
     assert question.text == "Allowed."
     assert told.message.chat is stranger
     assert "Your request was approved." in told.text
-    assert [each.name for each in talk.made.preferences.listed("chat7")] == ["language models"]
+    assert [subscription.name for subscription in talk.made.preferences.listed("chat7")] == [
+        "language models"
+    ]
     await talk.deliver()
     talk.made.read("a.md", a_digest(1))
-    assert [each.chat.id for each in await talk.deliver()] == [7]
+    assert [message.chat.id for message in await talk.deliver()] == [7]
     await subscribed(talk, stranger, "rag", user=7)
     assert len(talk.made.preferences.listed("chat7")) == 2
 

@@ -147,11 +147,11 @@ async def test_a_wrong_token_is_said_and_asked_for_again(
 ) -> None:
     right, api.token = api.token, "123:another"
     async with running(api, deliveries, kept, token=right):
-        await until(lambda: any(one.msg == "chat.token_refused" for one in caplog.records))
+        await until(lambda: any(record.msg == "chat.token_refused" for record in caplog.records))
         api.token = right
         api.say(api.chat(1), "/help")
         await until(lambda: api.messages)
-    (record, *_) = (one for one in caplog.records if one.msg == "chat.token_refused")
+    (record, *_) = (record for record in caplog.records if record.msg == "chat.token_refused")
     assert record.levelno == logging.ERROR
     assert "telegram.token" in record.error
 
@@ -164,7 +164,7 @@ async def test_one_refused_poll_for_updates_does_not_end_the_conversation(
     async with running(api, deliveries, kept):
         api.say(api.chat(1), "/help")
         await until(lambda: api.messages)
-    assert not any(one.msg == "chat.token_refused" for one in caplog.records)
+    assert not any(record.msg == "chat.token_refused" for record in caplog.records)
 
 
 async def test_a_server_without_descriptions_gets_a_conversation(
@@ -174,7 +174,7 @@ async def test_a_server_without_descriptions_gets_a_conversation(
     async with running(api, deliveries, kept):
         api.say(api.chat(1), "/help")
         await until(lambda: api.messages)
-    assert any(one.msg == "chat.not_introduced" for one in caplog.records)
+    assert any(record.msg == "chat.not_introduced" for record in caplog.records)
 
 
 async def test_a_second_poller_is_named_and_the_conversation_goes_on_when_it_is_gone(
@@ -184,7 +184,7 @@ async def test_a_second_poller_is_named_and_the_conversation_goes_on_when_it_is_
     async with running(api, deliveries, kept):
         await until(lambda: api.calls["getUpdates"] == 1)
         asking = asyncio.create_task(other.updates(offset=None, wait=timedelta(seconds=20), kinds=KINDS))
-        await until(lambda: any(one.msg == "chat.second_poller" for one in caplog.records))
+        await until(lambda: any(record.msg == "chat.second_poller" for record in caplog.records))
         asking.cancel()
         await asyncio.gather(asking, return_exceptions=True)
         api.say(api.chat(1), "/help")
@@ -232,7 +232,7 @@ async def test_a_short_flood_wait_delays_the_answer_and_a_long_one_drops_it(
         await until(lambda: api.messages)
         api.fail(Fault(kind="flood", seconds=3600))
         api.say(chat, "/list")
-        await until(lambda: any(one.msg == "chat.answer_not_sent" for one in caplog.records))
+        await until(lambda: any(record.msg == "chat.answer_not_sent" for record in caplog.records))
         api.say(chat, "/stop")
         await until(lambda: len(api.messages) == 2)
     assert "Nothing was being sent here" in api.messages[-1].text
@@ -271,7 +271,7 @@ async def test_a_state_that_fails_costs_one_answer_only(
     chat = api.chat(1)
     async with running(api, deliveries, kept):
         api.say(chat, "/latest")
-        await until(lambda: any(one.msg == "chat.answer_failed" for one in caplog.records))
+        await until(lambda: any(record.msg == "chat.answer_failed" for record in caplog.records))
         api.say(chat, "/help")
         await until(lambda: api.messages)
 

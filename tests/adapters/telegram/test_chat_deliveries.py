@@ -23,7 +23,7 @@ def chat_deliveries(made: World) -> ChatDeliveries:
 async def test_a_chat_knows_its_subscribers_before_anything_was_sent(world: MakeWorld):
     bob, carol = a_subscriber("bob"), a_subscriber("carol", a_channel(address="2002"))
     made = started(world, a_subscriber(), bob, carol)
-    assert [one.id for one in chat_deliveries(made).subscribers(("1001",))] == ["alice", "bob"]
+    assert [subscriber.id for subscriber in chat_deliveries(made).subscribers(("1001",))] == ["alice", "bob"]
     assert chat_deliveries(made).subscribers(("3003",)) == ()
 
 
@@ -32,7 +32,7 @@ async def test_a_chat_that_moved_still_knows_its_subscribers(world: MakeWorld):
     made.telegram.answer(TargetMoved("upgraded", address="-1005"))
     made.read("a.md", a_digest(1))
     await made.send()
-    assert [one.id for one in chat_deliveries(made).subscribers(("-1005",))] == ["alice"]
+    assert [subscriber.id for subscriber in chat_deliveries(made).subscribers(("-1005",))] == ["alice"]
     assert chat_deliveries(made).stop(("-1005",), NOW)
     assert made.store.deliveries.counts(NOW).suspended == {"telegram:-5": STOPPED}
 
@@ -41,17 +41,17 @@ async def test_the_latest_for_a_chat_are_its_matches_with_reasons(world: MakeWor
     made = started(world)
     made.read("a.md", a_digest(1, an_entry(2, title="Cats", summary="Cats."), 3))
     told = chat_deliveries(made).latest(("1001",), 5)
-    assert [one.paper.id[-1] for one in told] == ["1", "3"]
+    assert [message.paper.id[-1] for message in told] == ["1", "3"]
     assert told[0].reasons[0].subscription == "language models"
     assert len(chat_deliveries(made).latest(("1001",), 1)) == 1
-    assert [one.paper.id[-1] for one in chat_deliveries(made).latest(("1001",), 5, 1)] == ["3"]
+    assert [match.paper.id[-1] for match in chat_deliveries(made).latest(("1001",), 5, 1)] == ["3"]
 
 
 async def test_a_stranger_gets_the_latest_of_all(world: MakeWorld):
     made = started(world)
     made.read("a.md", a_digest(1, an_entry(2, title="Cats", summary="Cats.")))
     told = chat_deliveries(made).latest(("9",), 5)
-    assert [(one.paper.id[-1], one.reasons) for one in told] == [("1", ()), ("2", ())]
+    assert [(message.paper.id[-1], message.reasons) for message in told] == [("1", ()), ("2", ())]
 
 
 async def test_a_chat_stops_and_goes_on_when_it_says_so(world: MakeWorld):
@@ -95,7 +95,7 @@ async def test_a_forum_that_is_back_revives_its_topics_but_those_that_wished_to_
     assert chat_deliveries(made).resume(("-1001",))
     assert not chat_deliveries(made).resume(("-1001",))
     await made.send()
-    *first, last = [one.target.address for one in made.telegram.taken]
+    *first, last = [outgoing.target.address for outgoing in made.telegram.taken]
     assert (sorted(first), last) == (["-1001/8", "-1001/9"], "-1001/7")
     assert list(made.store.deliveries.counts(NOW).suspended) == ["telegram:-1001/8"]
 

@@ -26,7 +26,7 @@ GROUP = a_subscriber("club", a_channel(address="-5"))
 @pytest.mark.parametrize("key", TEXTS)
 def test_every_text_is_there_in_every_language_with_the_same_blanks_to_fill(key: str) -> None:
     blanks = [sorted(set(re.findall(r"\{(\w+)\}", TEXTS[key][language]))) for language in LANGUAGES]
-    assert all(each == blanks[0] for each in blanks), key
+    assert all(blank == blanks[0] for blank in blanks), key
     assert TEXTS[key].keys() == set(LANGUAGES)
     assert "!" not in TEXTS[key]["en"].removesuffix("Hello!")
 
@@ -318,7 +318,9 @@ async def test_a_text_is_a_search_that_can_be_subscribed_to(talk_with: MakeTalk,
     offered = await talk.press(answer.message, "Subscribe", user=7)
     assert "would have brought 7 papers" in offered.text
     await talk.press(offered.message, "Keep", user=7)
-    assert [each.name for each in talk.made.preferences.listed("chat7")] == ["language models"]
+    assert [subscription.name for subscription in talk.made.preferences.listed("chat7")] == [
+        "language models"
+    ]
 
 
 async def test_search_says_when_nothing_is_found(talk_with: MakeTalk, api: BotApi) -> None:
@@ -341,7 +343,7 @@ async def test_inline_queries_search_all_papers_page_by_page(talk_with: MakeTalk
     talk = await talk_with()
     papers(talk, 13)
     first = await talk.type("language models")
-    assert [one["title"] for one in first][:2] == [f"Paper {n}: Language Models at Scale" for n in (1, 2)]
+    assert [entry["title"] for entry in first][:2] == [f"Paper {n}: Language Models at Scale" for n in (1, 2)]
     assert len(first) == 10
     assert first[0]["description"].startswith("18 Sep · Paper 1 presents")
     assert "https://arxiv.org/abs/2509.14001" in first[0]["input_message_content"]["message_text"]
@@ -366,7 +368,9 @@ async def test_a_link_offers_what_it_says_and_subscribes_after_a_yes(
     assert answer.text.startswith("The link offers this subscription:\n\nrag OR retrieval would")
     assert talk.made.preferences.listed("chat7") == ()
     await talk.press(answer.message, "Keep", user=7)
-    assert [each.text for each in talk.made.preferences.listed("chat7")] == ["rag OR retrieval"]
+    assert [subscription.text for subscription in talk.made.preferences.listed("chat7")] == [
+        "rag OR retrieval"
+    ]
     assert "cannot read this link" in (await talk.say(chat, "/start ref")).text
     wrong = start_payload("(rag")
     assert "I cannot read this" in (await talk.say(chat, f"/start {wrong}")).text
@@ -428,7 +432,7 @@ async def test_a_newcomer_is_asked_on_request_and_may_choose_otherwise(
     async def brought(entry: object) -> list[str]:
         talk.made.clock.advance(hours=1)
         talk.made.read(f"{entry}.md", a_digest(entry))  # type: ignore[arg-type]
-        return [type(each).__name__ for each in await talk.deliver()]
+        return [type(sent).__name__ for sent in await talk.deliver()]
 
     assert await brought(quizzed[0]) == ["SentMessage"]
     shown = (await talk.say(chat, "/digest")).message
@@ -461,9 +465,9 @@ async def test_questions_that_wait_when_they_are_no_longer_wished_for_are_asked_
     entry = an_entry(1, title="Language Models", editions=(an_edition(quiz=a_quiz(2)),))
     talk.made.read("a.md", a_digest(entry))
     await talk.say(chat, "/digest quizzes none")
-    assert [type(each).__name__ for each in await talk.later(hours=24)] == ["SentMessage"]
+    assert [type(sent).__name__ for sent in await talk.later(hours=24)] == ["SentMessage"]
     await talk.say(chat, "/quiz")
-    assert [type(each).__name__ for each in await talk.deliver()] == ["SentPoll"]
+    assert [type(sent).__name__ for sent in await talk.deliver()] == ["SentPoll"]
 
 
 async def test_the_configuration_says_how_questions_come_where_it_does(

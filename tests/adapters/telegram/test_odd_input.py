@@ -81,7 +81,9 @@ async def test_a_paper_is_found_by_its_link(talk_with: MakeTalk, api: BotApi, te
     assert found.text.startswith("I have this paper:\n\n1. Paper 1")
     assert labels(found.message) == [["Follow papers like this"]]
     await talk.press(found.message, "Follow", user=7)
-    assert [each.text for each in talk.made.preferences.listed("chat7")] == ["like 2509.14001"]
+    assert [subscription.text for subscription in talk.made.preferences.listed("chat7")] == [
+        "like 2509.14001"
+    ]
     assert "do not have this paper" in (await talk.say(chat, text.format("2609.99999"))).text
 
 

@@ -65,7 +65,7 @@ async def test_title_is_linked_matches_are_bold_and_points_are_folded(
 ) -> None:
     await publisher.send(to("1", items=(an_item(1, a_reason(), editions=(an_edition(),)),)))
     content = api.messages[0].content
-    (title,) = (one for one in content.entities if one.kind == "TextUrl")
+    (title,) = (entity for entity in content.entities if entity.kind == "TextUrl")
     assert (content.of(title), title.url) == (
         "Paper 1: Language Models at Scale",
         "https://arxiv.org/abs/2509.14001",
@@ -229,7 +229,7 @@ async def test_an_alarm_arrives_with_its_subject_in_bold_and_none_of_its_words_b
     (message,) = api.messages
     assert receipt == Receipt(message=str(message.id))
     assert message.content.words("Bold") == ("The source “tables” has fallen silent",)
-    assert [one.kind for one in message.content.entities] == ["Bold"]
+    assert [entity.kind for entity in message.content.entities] == ["Bold"]
     assert "File <a.md> & more." in message.text.replace("\u2060", "")
 
 
@@ -292,7 +292,7 @@ async def test_a_deleted_topic_does_not_lose_the_message_and_the_operator_is_tol
     api.chat(-1003, kind="supergroup", topics={7})
     await publisher.send(to("-1003/8"))
     assert [message.thread for message in api.messages] == [None]
-    (record,) = (one for one in caplog.records if one.msg == "telegram.topic_gone")
+    (record,) = (record for record in caplog.records if record.msg == "telegram.topic_gone")
     assert (record.levelno, record.chat, record.topic) == (logging.WARNING, -1003, 8)
 
 
@@ -403,8 +403,8 @@ async def test_a_flood_wait_holds_the_target_and_a_second_one_the_channel(
         await publisher.send(to("1"))
     with pytest.raises(TryLater) as other:
         await publisher.send(to("2"))
-    assert [one.value.wait for one in (first, again, other)] == [timedelta(seconds=37)] * 3
-    assert [one.value.scope for one in (first, again, other)] == ["target", "target", "channel"]
+    assert [text.value.wait for text in (first, again, other)] == [timedelta(seconds=37)] * 3
+    assert [text.value.scope for text in (first, again, other)] == ["target", "target", "channel"]
 
 
 async def test_a_success_between_two_flood_waits_keeps_the_channel_open(

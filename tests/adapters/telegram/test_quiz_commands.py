@@ -103,7 +103,7 @@ async def test_quiz_plans_one_question_and_wakes_the_delivery(
     chat = api.chat(7)
     api.say(chat, "/quiz")
     await until(lambda: wakes.count == 1)
-    assert [room.question(one) for one in room.deliver()] == ["One?"]
+    assert [room.question(message) for message in room.deliver()] == ["One?"]
     assert "every question I know" in await talk(chat, "/quiz")
     assert "/start explains how to begin" in await talk(api.chat(8), "/quiz")
 

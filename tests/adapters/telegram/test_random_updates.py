@@ -48,7 +48,7 @@ def is_whole(made: World) -> bool:
     """The state reads as it is shown: nothing is half changed."""
     _, choices = made.store.preferences.all_choices()
     everybody = with_choices(made.registry.configured.values(), choices, capabilities_of)
-    return {each.id: each for each in everybody} == dict(made.registry.subscribers)
+    return {subscriber.id: subscriber for subscriber in everybody} == dict(made.registry.subscribers)
 
 
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

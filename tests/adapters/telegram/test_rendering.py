@@ -61,7 +61,7 @@ def judged(message: Message) -> Formatted:
     assert 0 < units(content.text) <= 4096
     assert len(message.html.encode()) <= 32_768
     assert content.dropped == 0
-    assert len([one for one in content.entities if not one.auto]) <= 100
+    assert len([entity for entity in content.entities if not entity.auto]) <= 100
     return content
 
 
@@ -90,10 +90,10 @@ def test_no_alert_is_ever_over_a_limit(given_items: list[Item], more: int, title
         content = judged(page)
         assert not content.words("Mention", auto=True)
         assert not content.words("BotCommand", auto=True)
-        assert {one.url for one in content.entities if one.kind == "TextUrl"} <= {
+        assert {entity.url for entity in content.entities if entity.kind == "TextUrl"} <= {
             "https://arxiv.org/abs/2509.14001"
         }
-        assert not any("\u202e" in one or "\x00" in one for one in content.text)
+        assert not any("\u202e" in letter or "\x00" in letter for letter in content.text)
 
 
 @pytest.mark.filterwarnings("ignore:Generating overly large repr")

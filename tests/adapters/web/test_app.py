@@ -181,7 +181,7 @@ async def test_a_paper_page_shows_all_that_is_known(client: httpx.AsyncClient, s
     tree = page(await client.get("/papers/arxiv:2509.14008"))
     text = tree.css_first("article").text()
     assert tree.css_first("h1").text() == HALA.title
-    for said in (
+    for part in (
         "Bernard Ghanem",
         "The newer one.",
         "The older one.",
@@ -189,7 +189,7 @@ async def test_a_paper_page_shows_all_that_is_known(client: httpx.AsyncClient, s
         "What there is to say on Topic.",
         "Teacher then student",
     ):
-        assert said in text
+        assert part in text
     assert [link.attributes["href"] for link in tree.css(".links a")] == [
         HALA.links.abs,
         HALA.links.pdf,

@@ -157,9 +157,9 @@ async def faults_of(page: Page) -> list[str]:
         await page.emulate_media(color_scheme=scheme)
         results = await Axe().run(page)
         faults += [
-            f"{scheme}: {each['id']} at {node['target']}: {node['failureSummary']}"
-            for each in results.response["violations"]
-            for node in each["nodes"]
+            f"{scheme}: {entry['id']} at {node['target']}: {node['failureSummary']}"
+            for entry in results.response["violations"]
+            for node in entry["nodes"]
         ]
     if (needed := await page.evaluate("document.documentElement.scrollWidth")) > window["width"]:
         faults.append(f"is {needed} pixels wide")
@@ -176,7 +176,7 @@ async def test_every_page_is_accessible_and_loads_without_complaints(
     for url, status in all_pages(site, empty_site).items():
         await visitor.open(url, status)
         faults[url] = await faults_of(visitor.page)
-    assert {url: found for url, found in faults.items() if found} == {}
+    assert {url: fault for url, fault in faults.items() if fault} == {}
 
 
 @pytest.mark.skipif(HTML_VALIDATE is None, reason="html-validate is not installed (npm)")
@@ -263,14 +263,14 @@ async def test_a_printed_page_has_its_drawings_and_nothing_to_press(
 ) -> None:
     page = visitor.page
     await page.emulate_media(media="print")
-    for path, shown, hidden in (
+    for path, visible, hidden in (
         ("/trends?q=agent", ".plot", "form button"),
         ("/preview?q=agent&days=3650", ".bars", ".ways, .button"),
         (DRAWN_PAPER, "figure", "details, .top nav"),
     ):
         await visitor.open(site.url + path)
-        assert await page.locator(shown).first.is_visible()
-        assert not [each for each in await page.locator(hidden).all() if await each.is_visible()]
+        assert await page.locator(visible).first.is_visible()
+        assert not [element for element in await page.locator(hidden).all() if await element.is_visible()]
     await page.emulate_media(media="screen")
 
 

@@ -103,14 +103,18 @@ async def test_a_query_is_added_changed_paused_and_removed(client, made: World, 
     assert (response.status_code, response.headers["location"]) == (303, f"{path}?done=1")
     done = await tree_of(client, response.headers["location"])
     assert done.css_first("[role=status]").text() == "Saved."
-    assert "graph network" in {each.name for each in made.registry.subscriber("alice").subscriptions}
+    assert "graph network" in {
+        subscription.name for subscription in made.registry.subscriber("alice").subscriptions
+    }
     await sent(client, path, action="edit", subscription="graph network", query="graph NEAR/3 network")
     await sent(client, path, action="pause", subscription="graph NEAR/3 network")
     assert "paused" in text(await tree_of(client, path))
     await sent(client, path, action="resume", subscription="graph NEAR/3 network")
     assert "paused" not in text(await tree_of(client, path))
     await sent(client, path, action="remove", subscription="graph NEAR/3 network")
-    assert {each.name for each in made.registry.subscriber("alice").subscriptions} == {"language models"}
+    assert {subscription.name for subscription in made.registry.subscriber("alice").subscriptions} == {
+        "language models"
+    }
 
 
 async def test_a_visitor_makes_a_private_feed_of_a_query_in_one_press(client, made: World) -> None:
@@ -264,14 +268,14 @@ async def test_settings_are_saved_and_wrong_ones_say_why(client, made: World, pa
 
 
 async def test_wrong_settings_are_refused_in_the_reader_s_language(client, path: str) -> None:
-    for field, value, said in (
+    for field, value, refusal in (
         ("timezone", "Mars/Olympus", "没有“Mars/Olympus”这个时区。"),
         ("quiet_hours", "late", "免打扰时段要写成 22:00-07:00 这样"),
         ("deliver", "sometimes", "发送时间可以是 immediately"),
     ):
         response = await sent(client, path, {"Accept-Language": "zh"}, action="settings", **{field: value})
         assert response.status_code == 400
-        assert said in LexborHTMLParser(response.text).css_first(".fault").text()
+        assert refusal in LexborHTMLParser(response.text).css_first(".fault").text()
 
 
 async def test_what_is_shown_unchanged_is_not_set(client, made: World, path: str) -> None:

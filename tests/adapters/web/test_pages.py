@@ -204,8 +204,8 @@ async def test_a_fault_of_a_query_is_said_in_the_reader_s_language(
 async def test_a_small_operator_is_hinted_at_in_the_reader_s_language(
     client: httpx.AsyncClient, path: str
 ) -> None:
-    for language, said in (("en", "in small letters is a word"), ("zh", "运算符要大写")):
-        assert said in (await client.get(f"{path}?q=cats+or+dogs&lang={language}")).text
+    for language, hint in (("en", "in small letters is a word"), ("zh", "运算符要大写")):
+        assert hint in (await client.get(f"{path}?q=cats+or+dogs&lang={language}")).text
 
 
 async def test_a_long_query_is_cut_in_the_heading_of_its_results(client: httpx.AsyncClient) -> None:

@@ -276,7 +276,9 @@ async def test_a_new_connection_asks_for_what_is_known_and_is_closed_when_idle(l
     other = Line(line.server, *await asyncio.open_connection(host, int(port)))
     assert await other.say(FEED) == feed
     assert not protocol._waiting
-    timers = [each.timeout_keep_alive_task for each in line.server._server.server_state.connections]
+    timers = [
+        connection.timeout_keep_alive_task for connection in line.server._server.server_state.connections
+    ]
     assert all(timers)
     other.writer.close()
 

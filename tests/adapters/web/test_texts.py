@@ -19,7 +19,8 @@ def test_every_language_has_the_same_texts_with_the_same_parts() -> None:
     assert ENGLISH.keys() == CHINESE.keys()
     for name, text in ENGLISH.items():
         in_both = [
-            {part for _, part, _, _ in Formatter().parse(each) if part} for each in (text, CHINESE[name])
+            {part for _, part, _, _ in Formatter().parse(wording) if part}
+            for wording in (text, CHINESE[name])
         ]
         assert in_both[0] == in_both[1], name
 

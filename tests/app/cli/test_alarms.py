@@ -66,7 +66,10 @@ def test_incidents_of_sources_and_channels_are_told_apart(home: Path, paperboy: 
     assert ran.code == 1
     assert "SOURCE       tables: silent (nothing)" in ran.out
     assert "CHANNEL      telegram: second poller (Conflict)" in ran.out
-    assert [one["area"] for one in paperboy("status", "--json").json["incidents"]] == ["sources", "channels"]
+    assert [entry["area"] for entry in paperboy("status", "--json").json["incidents"]] == [
+        "sources",
+        "channels",
+    ]
 
 
 def test_a_mailbox_that_is_full_is_seen_while_it_is_tried_again(home: Path, paperboy: Paperboy) -> None:
@@ -78,7 +81,7 @@ def test_a_mailbox_that_is_full_is_seen_while_it_is_tried_again(home: Path, pape
     said = "mailbox full: mx said 452 4.2.2 over quota"
     later = now + timedelta(hours=1)
     store.outbox.settle(
-        [Outcome(claim=one, state="pending", error=said, wait_until=later) for one in claims], now
+        [Outcome(claim=claim, state="pending", error=said, wait_until=later) for claim in claims], now
     )
     store.close()
     ran = paperboy("status")

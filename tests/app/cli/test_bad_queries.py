@@ -28,7 +28,7 @@ HARD = (
 
 def subscriptions(*queries: str) -> str:
     asked = [{"name": f"k{number}", "query": query} for number, query in enumerate(queries)]
-    lines = "".join(f"      - {json.dumps(one, ensure_ascii=False)}\n" for one in asked)
+    lines = "".join(f"      - {json.dumps(query, ensure_ascii=False)}\n" for query in asked)
     return (
         f"subscribers:\n  - id: mallory\n    channels: [{{atom: true}}]\n    keywords:\n{lines}"
         "  - {id: alice, channels: [{atom: true}], keywords: [model]}\n"
@@ -37,7 +37,7 @@ def subscriptions(*queries: str) -> str:
 
 def told(paperboy: Paperboy) -> list[tuple[str, str]]:
     """What became of each paper of the newest day for alice."""
-    return [(one["id"], one["fate"]) for one in paperboy("ledger", "alice", "--json").json["papers"]]
+    return [(entry["id"], entry["fate"]) for entry in paperboy("ledger", "alice", "--json").json["papers"]]
 
 
 @pytest.mark.parametrize(("query", "why"), REFUSED.items(), ids=range(len(REFUSED)))
@@ -77,14 +77,14 @@ def test_hard_queries_are_answered_and_cost_nobody_a_match(home: Path, paperboy:
     wanted = paperboy("preview", "model", "--json").json["matches"]
     start = time.process_time()
     for query in HARD:
-        found = {one["id"] for one in paperboy("preview", query, "--json").json["matches"]}
-        assert found >= {one["id"] for one in wanted}
+        found = {entry["id"] for entry in paperboy("preview", query, "--json").json["matches"]}
+        assert found >= {entry["id"] for entry in wanted}
     assert time.process_time() - start < 20
     (home / "config" / "subscriptions.yaml").write_text(subscriptions(*HARD))
     assert paperboy("check").code in {0, 1}
     assert paperboy("once").code == 0
-    for one in wanted:
-        told = paperboy("explain", one["id"], "alice")
+    for entry in wanted:
+        told = paperboy("explain", entry["id"], "alice")
         assert told.code == 0
         assert "model" in told.out
 

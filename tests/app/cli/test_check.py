@@ -32,7 +32,7 @@ def findings(config: Path, *, explicit: bool = True) -> tuple[tuple[Fault, ...],
 
 
 def texts(found: tuple[object, ...]) -> list[str]:
-    return [str(one) for one in found]
+    return [str(fault) for fault in found]
 
 
 PERSON = "subscribers:\n  - id: a\n    channels: [atom: true]\n    keywords: [rag]\n"
@@ -148,5 +148,5 @@ def test_an_alarm_to_somebody_with_only_a_feed_is_warned_of() -> None:
 def test_what_the_files_say_comes_with_the_findings() -> None:
     checked = examine(write("x: 1", PERSON), {})
     assert checked.settings is None
-    assert [one.id for one in checked.subscribers] == ["a"]
+    assert [subscriber.id for subscriber in checked.subscribers] == ["a"]
     assert str(checked.positions["a", "rag"]) == "config/subscriptions.yaml:4:16: "

@@ -129,7 +129,7 @@ def test_read_gives_the_contracts_form(paperboy: Paperboy, seeds: Path) -> None:
     }
     assert set(paper["links"]) == {"abs", "pdf", "huggingface", "code", "other"}
     assert set(paper["quiz"][0]) == {"question", "options", "answer", "answer_source", "confidence"}
-    assert [len(one["quiz"]) for one in digest["papers"]] == [3, 3, 3]
+    assert [len(entry["quiz"]) for entry in digest["papers"]] == [3, 3, 3]
 
 
 def test_reading_something_else_is_exit_2(paperboy: Paperboy, tmp_path: Path) -> None:

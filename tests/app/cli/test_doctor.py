@@ -62,8 +62,8 @@ def test_channels_are_looked_at_without_asking_anybody(
 ) -> None:
     config = home / "config/paperboy.yaml"
     config.write_text(config.read_text() + settings + "\n")
-    found = [one for one in paperboy("doctor", "--json").json["channels"] if said in one["what"]]
-    assert [one["urgent"] for one in found] == [urgent]
+    found = [entry for entry in paperboy("doctor", "--json").json["channels"] if said in entry["what"]]
+    assert [finding["urgent"] for finding in found] == [urgent]
 
 
 def test_folders_that_are_missing_or_files_are_told(home: Path, paperboy: Paperboy) -> None:
@@ -116,7 +116,9 @@ async def test_online_each_chat_is_asked_what_it_lets_the_bot_send(home: Path) -
         found = list(await online_findings(settings, subscribers, chats := ChatMemory()))
     told = {number: facts and facts.polls for number in range(-5, 0) for facts in (chats.chat_facts(number),)}
     assert told == {-1: False, -2: True, -3: False, -4: False, -5: None}
-    assert [(one.subject, one.what.partition(";")[0]) for one in found if one.kind == "rights"] == [
+    assert [
+        (finding.subject, finding.what.partition(";")[0]) for finding in found if finding.kind == "rights"
+    ] == [
         ("telegram:-1", "polls are not allowed in this chat"),
         ("telegram:-3", "the bot may not write there"),
         ("telegram:-5", "the bot cannot write there: Chat not found"),
@@ -172,12 +174,12 @@ def test_the_loss_and_the_noise_of_real_digests_are_named(
     asks(home, '"large language model"', "rag")
     paperboy("import", corpus / "tables")
     found = paperboy("doctor", "--json").json
-    loss = next(one for one in found["subscriptions"] if one["kind"] == "spelling")
+    loss = next(entry for entry in found["subscriptions"] if entry["kind"] == "spelling")
     assert loss["figures"]["better"] == "large language model"
     assert 0.7 < loss["figures"]["missed"] < 0.8
-    noise = next(one for one in found["subscriptions"] if one["kind"] == "noise")
+    noise = next(entry for entry in found["subscriptions"] if entry["kind"] == "noise")
     assert noise["figures"]["noise"] > 0.9
-    kinds = [one["kind"] for one in found["sources"]]
+    kinds = [entry["kind"] for entry in found["sources"]]
     assert kinds.count("empty") == 1
     assert kinds.count("no authors") == 1
 

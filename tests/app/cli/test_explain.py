@@ -139,7 +139,7 @@ def test_json_tells_the_same(home: Path, paperboy: Paperboy) -> None:
     paperboy("once")
     told = paperboy("explain", "2509.14008", "ALICE", "--json").json
     assert told["subscriber"] == "alice"
-    assert [one["name"] for one in told["digests"]] == [
+    assert [message["name"] for message in told["digests"]] == [
         "000_a9c5d5985cb68500.txt",
         "002_7448b9b0a17a3cd7.txt",
     ]

@@ -42,8 +42,15 @@ def test_everybody_is_written_as_the_file_would_say_it(home: Path, paperboy: Pap
     again = home / "again.yaml"
     again.write_text(ran.out)
     alice, chat = load_subscribers(again)
-    assert (alice.id, [each.text for each in alice.subscriptions]) == ("alice", ["language models"])
-    assert (chat.id, chat.language, [each.text for each in chat.subscriptions]) == ("chat7", "zh", ["rag"])
+    assert (alice.id, [subscription.text for subscription in alice.subscriptions]) == (
+        "alice",
+        ["language models"],
+    )
+    assert (chat.id, chat.language, [subscription.text for subscription in chat.subscriptions]) == (
+        "chat7",
+        "zh",
+        ["rag"],
+    )
     only = paperboy("export", "subscriptions", "chat7", "--json").json
     assert only["subscribers"] == 1
     assert "alice" not in only["yaml"]

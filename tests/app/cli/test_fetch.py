@@ -112,7 +112,7 @@ def test_a_second_fetch_finds_nothing_new(home: Path, paperboy: Paperboy, three:
     paperboy("fetch")
     ran = paperboy("fetch", "Daily", "web", "--json")
     assert ran.code == 0
-    assert [(one["name"], one["changed"], one["error"]) for one in ran.json["sources"]] == [
+    assert [(entry["name"], entry["changed"], entry["error"]) for entry in ran.json["sources"]] == [
         ("daily", False, None),
         ("web", False, None),
     ]
@@ -126,7 +126,7 @@ def test_a_pass_fetches_what_is_due_first_and_a_dry_run_nothing(
     ran = paperboy("once", "--json")
     assert ran.code == 0
     assert ran.json["digests"] == 2
-    assert [one["changed"] for one in ran.json["sources"]] == [True, True, False]
+    assert [entry["changed"] for entry in ran.json["sources"]] == [True, True, False]
     shutil.rmtree(home / "state/sources")
     assert paperboy("once", "--json").json["sources"] == []  # none is due, and the server's wait is obeyed
 
@@ -203,7 +203,7 @@ def test_status_and_doctor_tell_how_the_sources_stand(home: Path, paperboy: Pape
     assert any(line.startswith("source       daily: fetched 2") for line in lines)
     assert any(line.startswith("source       away: cannot be reached since 2") for line in lines)
     sources = paperboy("status", "--json").json["sources"]
-    assert [(one["name"], one["kind"], one["failures"]) for one in sources] == [
+    assert [(entry["name"], entry["kind"], entry["failures"]) for entry in sources] == [
         ("daily", "git", 0),
         ("web", "url", 0),
         ("away", "url", 1),

@@ -221,8 +221,11 @@ def test_a_pass_sweeps_what_killed_processes_left_unfinished(home: Path, paperbo
 def test_a_dry_run_speaks_json(home: Path, paperboy: Paperboy) -> None:
     shown = paperboy("once", "--dry-run", "--json").json
     assert (shown["new"], shown["problems"]) == (82, [])
-    assert {one["kind"] for one in shown["messages"]} == {"alert", "quiz"}
-    assert {one["target"] for one in shown["messages"]} == {"telegram:123456789", "email:alice@example.org"}
+    assert {entry["kind"] for entry in shown["messages"]} == {"alert", "quiz"}
+    assert {entry["target"] for entry in shown["messages"]} == {
+        "telegram:123456789",
+        "email:alice@example.org",
+    }
     assert HALA in shown["messages"][0]["text"]
 
 

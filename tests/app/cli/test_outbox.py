@@ -22,7 +22,7 @@ def troubled(home: Path) -> Path:
         tx.plan([a_delivery(1, "telegram:1"), a_delivery(2, "telegram:2")], tx.new_run(NOW))
     ends: dict[str, State] = {"telegram:1": "dead", "telegram:2": "uncertain"}
     claims = store.outbox.claim(NOW, lease=timedelta(minutes=5), limit=5, kinds=("telegram",))
-    outcomes = [Outcome(claim=one, state=ends[one.key], error="it went wrong") for one in claims]  # type: ignore[arg-type]
+    outcomes = [Outcome(claim=claim, state=ends[claim.key], error="it went wrong") for claim in claims]  # type: ignore[arg-type]
     store.outbox.settle(outcomes, NOW)
     store.close()
     return home

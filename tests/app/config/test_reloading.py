@@ -33,7 +33,7 @@ def test_a_good_edit_gives_the_new_subscribers_once(file: Path) -> None:
     file.write_text(GOOD.format(id="bob"))
     subscribers = settled(reloader)
     assert subscribers is not None
-    assert [one.id for one in subscribers] == ["bob"]
+    assert [subscriber.id for subscriber in subscribers] == ["bob"]
     assert reloader.changed() is None
 
 

@@ -247,8 +247,8 @@ def test_a_variable_that_is_not_set_is_one_fault_only(config: Path) -> None:
 )
 def test_secrets_are_in_no_text_of_the_settings(config: Path, section: str) -> None:
     found = load(config, section % TOKEN)
-    for shown in (repr(found), str(found), f"{found.telegram!r}{found.email!r}", str(found.telegram.token)):
-        assert TOKEN not in shown
+    for text in (repr(found), str(found), f"{found.telegram!r}{found.email!r}", str(found.telegram.token)):
+        assert TOKEN not in text
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,10 @@ ROOT = Path(__file__).resolve().parents[3]
 
 @pytest.fixture(scope="module")
 def people() -> dict[str, Subscriber]:
-    return {one.id: one for one in load_subscribers(ROOT / "config" / "subscriptions.yaml")}
+    return {
+        load_subscriber.id: load_subscriber
+        for load_subscriber in load_subscribers(ROOT / "config" / "subscriptions.yaml")
+    }
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +57,9 @@ def test_alice_gets_the_paper_that_two_digests_name(
 ) -> None:
     (hala,) = [paper for paper in papers if str(paper.id) == "arxiv:2509.14008"]
     names = [
-        one.name for one in people["alice"].subscriptions if match(one.query, document_of(hala)) is not None
+        subscription.name
+        for subscription in people["alice"].subscriptions
+        if match(subscription.query, document_of(hala)) is not None
     ]
     assert "language models" in names
     assert "author: Bernard Ghanem" in names

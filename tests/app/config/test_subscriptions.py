@@ -164,7 +164,7 @@ def test_a_feed_that_is_off_is_no_channel(file: Path) -> None:
 
 def test_two_people_may_name_the_same_chat(file: Path) -> None:
     both = load(file, "subscribers: [{id: a, channels: [telegram: 1]}, {id: b, channels: [telegram: 1]}]")
-    assert {found.channels[0].target for found in both} == {"telegram:1"}
+    assert {subscriber.channels[0].target for subscriber in both} == {"telegram:1"}
 
 
 def test_a_place_may_come_twice_under_two_names(file: Path) -> None:
@@ -297,12 +297,12 @@ def test_all_mistakes_of_all_subscribers_are_told_at_once(file: Path) -> None:
         "subscribers:\n  - id: a\n    timezone: X/Y\n    keywords: [rag AND]\n    daily_limit: 1\n    daily_limit: 2\n"
         "  - id: b\n    keywords: [rag, rag]\n  - id: c\n    channels: [telegram: x]\n"
     )
-    assert [found.partition(":")[0] for found in faults(file, text)] == ["3", "4", "6", "8", "10"]
+    assert [line.partition(":")[0] for line in faults(file, text)] == ["3", "4", "6", "8", "10"]
 
 
 def test_one_persons_mistake_leaves_the_others_readable(file: Path) -> None:
     file.write_text("subscribers: [{id: a, keywords: [rag AND]}, {id: b, keywords: [rag]}]")
-    assert [found.id for found in read_subscribers(file).subscribers] == ["b"]
+    assert [subscriber.id for subscriber in read_subscribers(file).subscribers] == ["b"]
 
 
 def test_what_works_but_does_nothing_is_warned_of(file: Path) -> None:

@@ -14,7 +14,8 @@ def marked(*accounts: str) -> list[list[str]]:
     """The numbers that are marked in each account of one text."""
     places = disagreements([[account] for account in accounts])
     return [
-        [account[start:end] for _, start, end in each] for account, each in zip(accounts, places, strict=True)
+        [account[start:end] for _, start, end in spans]
+        for account, spans in zip(accounts, places, strict=True)
     ]
 
 

@@ -18,13 +18,13 @@ def findings(
     hits: Mapping[str, frozenset[PaperId]], recent: frozenset[PaperId] | None = None
 ) -> list[Finding]:
     alice = a_subscriber(asks=tuple(hits))
-    found = {("alice", name): some for name, some in hits.items()}
+    found = {("alice", name): hit for name, hit in hits.items()}
     newest = frozenset(PAPERS) if recent is None else recent
     return list(subscription_findings([alice], found, newest, len(PAPERS), 90))
 
 
 def told(hits: Mapping[str, frozenset[PaperId]]) -> list[tuple[str, str, bool]]:
-    return [(one.kind, one.subject, one.urgent) for one in findings(hits)]
+    return [(finding.kind, finding.subject, finding.urgent) for finding in findings(hits)]
 
 
 def test_one_that_never_matched_is_dead():
@@ -77,8 +77,8 @@ def test_subscriptions_for_different_channels_are_not_superfluous():
 def test_five_papers_of_both_and_six_tenths_of_all_are_an_overlap():
     enough = {"rag": papers(*range(6)), "retrieval": papers(*range(1, 9))}
     assert findings(enough) == []  # 5 of 9
-    assert [one.figures for one in findings({"rag": papers(*range(5)), "retrieval": papers(*range(5))})] == [
-        {"with": "retrieval", "jaccard": 1.0, "both": 5}
-    ]
+    assert [
+        finding.figures for finding in findings({"rag": papers(*range(5)), "retrieval": papers(*range(5))})
+    ] == [{"with": "retrieval", "jaccard": 1.0, "both": 5}]
     assert findings({"rag": papers(*range(4)), "retrieval": papers(*range(4))}) == []
     assert len(findings({"rag": papers(*range(8)), "retrieval": papers(*range(2, 10))})) == 1  # 6 of 10

@@ -20,8 +20,8 @@ def a_day(day: date, entries: int = 10, **parts: int) -> SourceDay:
 
 
 def findings(days: list[SourceDay], today: date | None = None, kind: str = "") -> list[Finding]:
-    found = source_findings("tables", days, today or max(one.day for one in days))
-    return [one for one in found if kind in ("", one.kind)]
+    found = source_findings("tables", days, today or max(day.day for day in days))
+    return [finding for finding in found if kind in ("", finding.kind)]
 
 
 def test_a_source_at_its_usual_pace_is_fine():
@@ -53,7 +53,7 @@ def test_a_young_source_is_not_judged():
 def test_a_run_of_empty_digests_is_one_incident():
     days = weekdays(30)
     found = findings([a_day(day, 0 if 10 <= place < 17 else 10) for place, day in enumerate(days)])
-    assert [(one.kind, one.what) for one in found] == [
+    assert [(finding.kind, finding.what) for finding in found] == [
         ("empty", f"{days[10]} to {days[16]}: 7 digests without a single paper")
     ]
 
@@ -62,13 +62,13 @@ def test_a_good_day_in_between_makes_no_second_incident_but_many_do():
     days = weekdays(30)
     empty = {5, 6, 8, 20}
     found = findings([a_day(day, 0 if place in empty else 10) for place, day in enumerate(days)])
-    assert [one.figures["digests"] for one in found] == [3, 1]
+    assert [finding.figures["digests"] for finding in found] == [3, 1]
 
 
 def test_what_is_long_past_is_told_but_not_urgent():
     days = weekdays(60)
     found = findings([a_day(day, 0 if place in (5, 55) else 10) for place, day in enumerate(days)])
-    assert [one.urgent for one in found] == [False, True]
+    assert [finding.urgent for finding in found] == [False, True]
 
 
 def test_authors_that_went_missing_are_told_from_their_first_day():
@@ -136,7 +136,9 @@ def looks(new: str) -> list[tuple[date, int]]:
 )
 def test_a_source_that_changes_and_brings_nothing_new_is_told_after_its_usual_pause(new: str, days: int):
     found = list(unfruitful_findings("tables", looks(new)))
-    assert [(one.kind, one.figures["days"]) for one in found] == ([("nothing new", days)] if days else [])
+    assert [(finding.kind, finding.figures["days"]) for finding in found] == (
+        [("nothing new", days)] if days else []
+    )
 
 
 def test_what_a_source_last_brought_and_how_often_it_changed_since_is_said():

@@ -99,7 +99,11 @@ def test_the_loss_and_the_noise_on_real_digests(corpus: Path):
         for entry in digest.entries:
             papers[entry.id] = merge(papers.get(entry.id), entry, source=path.name, day=digest.date)
     some = Speller([document_of(paper) for paper in papers.values()])
-    loss = next(one for one in some.better(parse('"large language model"')) if one.change == "without quotes")
+    loss = next(
+        spelling
+        for spelling in some.better(parse('"large language model"'))
+        if spelling.change == "without quotes"
+    )
     assert 0.7 < loss.missed < 0.8
     (noise,) = some.inside_noise(parse("RAG"))
     assert noise.share > 0.9

@@ -259,8 +259,8 @@ def test_letters_that_fold_in_several_steps_end_in_one_form() -> None:
 
 
 def test_every_irregular_plural_has_a_singular_that_stays() -> None:
-    for plural, one in PLURAL_RULES[0]:
-        assert singular(plural) == singular(one) == one
+    for plural, form in PLURAL_RULES[0]:
+        assert singular(plural) == singular(form) == form
 
 
 @given(odd_texts())

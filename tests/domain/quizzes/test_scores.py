@@ -49,7 +49,7 @@ def test_the_streak_counts_days_of_the_persons_own_calendar():
 @given(st.sets(st.integers(0, 20)))
 def test_a_streak_ends_today_or_yesterday_and_has_no_gap(ago: set[int]):
     today = date(2026, 9, 18)
-    length = streak((today - timedelta(days=one) for one in ago), today)
+    length = streak((today - timedelta(days=days) for days in ago), today)
     start = 0 if 0 in ago else 1
     assert set(range(start, start + length)) <= ago
     assert start + length not in ago
@@ -66,9 +66,15 @@ def test_more_right_answers_stand_higher_and_of_equals_who_needed_fewer():
         an_answer("a", person=4, right=False),
         an_answer("a", person=5, right=None),
     ]
-    rows = [(one.rank, one.person, one.right, one.judged) for one in leaderboard(answers)]
+    rows = [
+        (standing.rank, standing.person, standing.right, standing.judged) for standing in leaderboard(answers)
+    ]
     assert rows == [(1, 2, 2, 2), (1, 3, 2, 2), (3, 1, 2, 3), (4, 4, 0, 1)]
-    assert [(one.rank, one.person) for one in leaderboard(answers, hidden={2})] == [(1, 3), (2, 1), (3, 4)]
+    assert [(standing.rank, standing.person) for standing in leaderboard(answers, hidden={2})] == [
+        (1, 3),
+        (2, 1),
+        (3, 4),
+    ]
 
 
 def test_totals_count_what_anonymous_polls_tell():
@@ -97,9 +103,9 @@ def test_topics_are_the_subscriptions_of_the_papers():
         an_answer("b", paper="r", right=None),
     ]
     found = by_topic(answers, topics)
-    assert [(one.name, one.right, one.judged) for one in found] == [
+    assert [(topic.name, topic.right, topic.judged) for topic in found] == [
         ("agents", 1, 4),
         ("video", 0, 3),
         ("", 1, 1),
     ]
-    assert [one.name for one in weak_topics(found)] == ["video", "agents"]
+    assert [topic.name for topic in weak_topics(found)] == ["video", "agents"]

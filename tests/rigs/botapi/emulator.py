@@ -124,15 +124,15 @@ class BotApi(People):
 
     @property
     def messages(self) -> list[SentMessage]:
-        return [one for one in self.sent if isinstance(one, SentMessage) and not one.deleted]
+        return [message for message in self.sent if isinstance(message, SentMessage) and not message.deleted]
 
     @property
     def files(self) -> list[SentFile]:
-        return [one for one in self.sent if isinstance(one, SentFile)]
+        return [message for message in self.sent if isinstance(message, SentFile)]
 
     @property
     def polls(self) -> list[SentPoll]:
-        return [one for one in self.sent if isinstance(one, SentPoll) and not one.deleted]
+        return [message for message in self.sent if isinstance(message, SentPoll) and not message.deleted]
 
     def fail(self, *faults: Fault) -> None:
         """What the next calls run into."""
@@ -290,7 +290,7 @@ class BotApi(People):
         if query not in self.typed:
             raise bad_request("query is too old and response timeout expired or query ID is invalid")
         results = parameters.data("results", [])
-        if len(results) > _INLINE_RESULTS or len({one["id"] for one in results}) < len(results):
+        if len(results) > _INLINE_RESULTS or len({entry["id"] for entry in results}) < len(results):
             raise bad_request(
                 "RESULT_ID_DUPLICATE" if len(results) <= _INLINE_RESULTS else "too many results"
             )
@@ -360,7 +360,11 @@ class BotApi(People):
         message.content, message.buttons = content, buttons
 
     def _find(self, chat: Chat, number: int | None) -> Sent | None:
-        own = (one for one in self.sent if one.chat is chat and one.id == number and not one.deleted)
+        own = (
+            message
+            for message in self.sent
+            if message.chat is chat and message.id == number and not message.deleted
+        )
         return next(own, None) or (self.said.get((chat.id, number)) if number is not None else None)
 
     def _admit(self, chat: Chat) -> None:

@@ -37,7 +37,9 @@ class Formatted:
         return raw[2 * entity.offset : 2 * (entity.offset + entity.length)].decode("utf-16-le")
 
     def words(self, kind: str, *, auto: bool = False) -> tuple[str, ...]:
-        return tuple(self.of(one) for one in self.entities if one.kind == kind and one.auto == auto)
+        return tuple(
+            self.of(entity) for entity in self.entities if entity.kind == kind and entity.auto == auto
+        )
 
 
 def formatted(text: str, parse_mode: str | None) -> Formatted:
@@ -49,9 +51,9 @@ def formatted(text: str, parse_mode: str | None) -> Formatted:
     else:
         raise bad_request("unsupported parse_mode")
     found = _execute({"@type": "getTextEntities", "text": plain}).get("entities", [])
-    own = [_entity(one, auto=False) for one in asked]
-    closed = [one for one in own if one.kind in _CLOSED]
-    auto = [one for one in (_entity(each, auto=True) for each in found) if not _overlaps(one, closed)]
+    own = [_entity(entity, auto=False) for entity in asked]
+    closed = [entity for entity in own if entity.kind in _CLOSED]
+    auto = [entity for entity in (_entity(raw, auto=True) for raw in found) if not _overlaps(entity, closed)]
     entities = tuple(sorted((*own, *auto), key=lambda one: (one.offset, -one.length)))
     return Formatted(text=plain, entities=entities[:_MOST], dropped=max(len(entities) - _MOST, 0))
 

@@ -220,7 +220,7 @@ def _question(parameters: Parameters) -> str:
 
 def _options(parameters: Parameters) -> tuple[str, ...]:
     given = parameters.data("options", [])
-    texts = tuple((one["text"] if isinstance(one, dict) else one).strip() for one in given)
+    texts = tuple((entry["text"] if isinstance(entry, dict) else entry).strip() for entry in given)
     if not texts:
         raise bad_request("poll must have at least 1 option")
     if len(texts) > _OPTIONS:

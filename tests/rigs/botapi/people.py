@@ -77,7 +77,7 @@ class People:
     def press(self, message: SentMessage, *, user: int = 1, button: int = 0, data: str | None = None) -> str:
         """Somebody presses a button of a message; the number of the query."""
         query = str(4_400_000_000_000_000_000 + next(self._presses))
-        shown = [one for row in message.buttons for one in row]
+        shown = [button for row in message.buttons for button in row]
         self.pressed[query] = data if data is not None else shown[button]["callback_data"]
         body = {
             "id": query,

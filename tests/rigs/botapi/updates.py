@@ -69,8 +69,8 @@ class UpdateQueue:
     def _confirm_before(self, offset: int | None) -> None:
         if offset is None or (self.waiting and offset > self.waiting[-1]["update_id"] + 1):
             return  # an offset from before the numbers began anew confirms nothing
-        done = [one for one in self.waiting if one["update_id"] < offset]
-        self.confirmed += [one["update_id"] for one in done]
+        done = [update for update in self.waiting if update["update_id"] < offset]
+        self.confirmed += [entry["update_id"] for entry in done]
         self.waiting = self.waiting[len(done) :]
 
     def _wake(self) -> None:
