@@ -104,6 +104,11 @@ def chat_of(target: str) -> str:
     return target.removeprefix(f"{CHAT}:").partition("/")[0]
 
 
+def topics_prefix(chat: str) -> str:
+    """The beginning of the addresses of a chat's topics; from the chat's key, of their keys."""
+    return f"{chat}/"
+
+
 def is_own_chat(chat: str, person: int) -> bool:
     """True for the person's private chat, whose id is the person's."""
     return chat == str(person)

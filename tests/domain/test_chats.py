@@ -13,6 +13,7 @@ from bot.domain.chats import (
     is_own_chat,
     is_private,
     topic_key,
+    topics_prefix,
     unseen_topic_text,
 )
 
@@ -91,3 +92,9 @@ def test_a_targets_key_leads_to_its_chat_and_back() -> None:
     assert address_in("telegram:-100/7") == ChatAddress(id=-100, topic=7)
     assert address_in("email:ann@example.org") is None
     assert address_in("telegram") is None
+
+
+def test_the_addresses_of_a_chats_topics_begin_alike() -> None:
+    assert str(ChatAddress(id=-100, topic=7)).startswith(topics_prefix("-100"))
+    assert chat_target("-100/rag").startswith(topics_prefix(chat_target("-100")))
+    assert not str(ChatAddress(id=-1001, topic=7)).startswith(topics_prefix("-100"))

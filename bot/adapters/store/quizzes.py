@@ -33,7 +33,7 @@ from bot.adapters.store.schema import (
     votes,
 )
 from bot.adapters.store.sql import chunks, insert, upsert
-from bot.domain.chats import CHAT, chat_of, chat_target
+from bot.domain.chats import CHAT, chat_of, chat_target, topics_prefix
 from bot.domain.delivery import Delivery, State, repeat_part
 from bot.domain.papers import Paper, PaperId, Question
 from bot.domain.quizzes.repetition import STEPS, LeitnerCard
@@ -351,7 +351,7 @@ class QuizTables:
         chats = sorted({chat_of(address) for address in addresses})
         at_chats = or_(
             targets.c.address.in_(chats),
-            *(targets.c.address.startswith(f"{chat}/", autoescape=True) for chat in chats),
+            *(targets.c.address.startswith(topics_prefix(chat), autoescape=True) for chat in chats),
         )
         query = select(targets.c.key).where(targets.c.kind == CHAT, at_chats).order_by(targets.c.key)
         with reading(self._engine) as connection:
@@ -458,5 +458,5 @@ class QuizTables:
 
 def _in_chats(chats: Sequence[str]) -> Any:
     keys = list(map(chat_target, chats))
-    in_topics = (polls.c.target.startswith(f"{key}/", autoescape=True) for key in keys)
+    in_topics = (polls.c.target.startswith(topics_prefix(key), autoescape=True) for key in keys)
     return or_(polls.c.target.in_(keys), *in_topics)

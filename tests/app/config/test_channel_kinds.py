@@ -66,6 +66,12 @@ def comparisons(tree: ast.AST) -> Iterator[int]:
                 yield value.lineno
 
 
+def test_a_channel_is_registered_under_the_kind_of_its_publisher() -> None:
+    assert {kind: channel.publisher_class.kind for kind, channel in CHANNELS.items()} == {
+        kind: kind for kind in CHANNELS
+    }
+
+
 def test_nothing_but_a_channels_own_files_compares_the_names_of_channels() -> None:
     """Where this fails: state the difference in `Capabilities` or `ChannelType`, and read it here."""
     found = Counter[str]()
