@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 
-from bot.domain.text import UNSAFE
+from bot.domain.text import UNSAFE, unescape
 
 _MAX_RULES = 300
 
@@ -149,7 +149,6 @@ _HARMFUL = re.compile(r"[\\<>{}@]|//|/\*|script:", re.IGNORECASE)
 _CALL = re.compile(r"(?<![\w-])([\w-]*+) ?\(")
 _REFERENCE = re.compile(r"""url\( ?["']?#([\w.-]+)["']? ?\)""")
 _BLANKS = re.compile(r"\s+")
-_HUGE_REFERENCE = re.compile(r"&#\d{8,};?")
 _NAME = re.compile(r"[\w.-]+")
 _NUMBER = re.compile(r"\d+(?:\.\d+)?(?:px)?")
 
@@ -248,7 +247,7 @@ class _Sanitizer:
     def _write_text(self, text: str) -> None:
         if self._dropped or not self._open or self._open[-1] not in _TEXT_ELEMENTS:
             return
-        safe_text = UNSAFE.sub("", _unescape(text))
+        safe_text = UNSAFE.sub("", unescape(text))
         is_drawn = self._open[-1] in {"text", "tspan"} and _INVISIBLE.isdisjoint(self._open)
         if is_drawn and safe_text.strip():
             self._visible = True
@@ -258,7 +257,7 @@ class _Sanitizer:
         """The element's attributes as written, those from the style sheet and its `style` included."""
         raw: dict[str, str] = {}
         for key, *values in _ATTRIBUTE.findall(markup):
-            raw.setdefault(key.lower(), _unescape("".join(values)))
+            raw.setdefault(key.lower(), unescape("".join(values)))
         attributes = {_ATTRIBUTES[key]: value for key, value in raw.items() if key in _ATTRIBUTES}
         attributes |= self._sheet.declarations_for(name, raw.get("class", "").split(), raw.get("id"))
         attributes |= _declarations(raw.get("style", ""))
@@ -283,10 +282,6 @@ class _Sanitizer:
             if any(call.lower() not in _FUNCTIONS for call in _CALL.findall(value)):
                 return None
         return value
-
-
-def _unescape(text: str) -> str:
-    return html.unescape(_HUGE_REFERENCE.sub("\ufffd", text)) if "&" in text else text
 
 
 def _with_view_box(attributes: dict[str, str]) -> dict[str, str]:

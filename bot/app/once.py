@@ -16,11 +16,11 @@ from bot.adapters.clock import SystemClock
 from bot.app.config.channels import CHANNELS, shown
 from bot.app.config.settings import Settings
 from bot.app.container import Container, build_container
-from bot.app.service import forget_missing_files, ingest_files, repair_delays, scan_watched
+from bot.app.service import forget_missing_files, ingest_files, repair_delays, scan_watched, stabilizer_of
 from bot.domain.channels import Capabilities, ChannelKind, Limits
 from bot.domain.errors import StateError, UsageError
 from bot.domain.feeds import Feed
-from bot.domain.files import FileStabilizer, FoundFile, Skipped
+from bot.domain.files import FoundFile, Skipped
 from bot.domain.message import Begin, OutgoingMessage, Receipt, unrecorded
 from bot.domain.subscriptions import Subscriber
 from bot.pipeline.feeds import remove_orphan_feeds
@@ -58,10 +58,7 @@ class OnceResult:
 
 def scan_folders(settings: Settings) -> FolderScan:
     """The files in the watched folders; blocks up to 10 seconds for files that are still being written."""
-    clock = SystemClock()
-    stabilizer = FileStabilizer(
-        timedelta(seconds=settings.watch.settle_seconds), trust_times=not settings.watch.polling
-    )
+    clock, stabilizer = SystemClock(), stabilizer_of(settings)
     give_up = clock.now() + _WAIT_FOR_FILES
     whole: dict[str, FoundFile] = {}
     while True:

@@ -76,6 +76,12 @@ def scan_watched(settings: Settings) -> Iterator[ScanEntry]:
     )
 
 
+def stabilizer_of(settings: Settings) -> FileStabilizer:
+    """The stabilizer of the watched folders, with the waits of the settings."""
+    watch = settings.watch
+    return FileStabilizer(timedelta(seconds=watch.settle_seconds), trust_times=not watch.polling)
+
+
 def forget_missing_files(container: Container) -> None:
     """Forgets unreadable files that no longer exist, unless a watched folder is missing on this machine."""
     digests = container.store.digests
@@ -398,8 +404,7 @@ class Service:
 
     async def _ingest(self) -> None:
         container, watch = self._container, self._container.settings.watch
-        stabilizer = FileStabilizer(timedelta(seconds=watch.settle_seconds), trust_times=not watch.polling)
-        folders = container.settings.watched
+        stabilizer, folders = stabilizer_of(container.settings), container.settings.watched
         async with Watcher(folders, polling=watch.polling) as watcher:
             async for scanned in rounds(
                 lambda: scan_watched(container.settings),

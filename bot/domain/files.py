@@ -9,7 +9,7 @@ its hash decides later.
 import hashlib
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
@@ -245,9 +245,8 @@ def folder_names(folders: Sequence[Path]) -> tuple[str, ...]:
     """The name of each watched folder as a source: the shortest end of its path that no folder before it has."""
     names: list[str] = []
     for folder in folders:
-        parts = [part for part in folder.parts if part != folder.anchor]
-        tails = ("/".join(parts[-length:]) for length in range(1, len(parts) + 1))
-        names.append(next((name for tail in tails if (name := digest_name(tail)) not in names), str(folder)))
+        ends = map(digest_name, _ends(folder))
+        names.append(next((name for name in ends if name not in names), str(folder)))
     return tuple(names)
 
 
@@ -262,7 +261,12 @@ def name_prefixes(folders: Sequence[Path]) -> tuple[str, ...]:
     """
     prefixes: list[str] = []
     for index, folder in enumerate(folders):
-        parts = [part for part in folder.parts if part != folder.anchor]
-        tails = ("/".join(parts[-length:]) + "/" for length in range(1, len(parts) + 1))
-        prefixes.append(next((tail for tail in tails if tail not in prefixes), "") if index else "")
+        ends = (f"{end}/" for end in _ends(folder))
+        prefixes.append(next((end for end in ends if end not in prefixes), "") if index else "")
     return tuple(prefixes)
+
+
+def _ends(folder: Path) -> Iterator[str]:
+    """The ends of the folder's path, shortest first: `digests`, `a/digests`."""
+    parts = [part for part in folder.parts if part != folder.anchor]
+    return ("/".join(parts[-length:]) for length in range(1, len(parts) + 1))

@@ -73,8 +73,10 @@ _OTHERS = (
         ),
     ),
 )
-_USUAL_LINK = re.compile(r"https://(?:arxiv\.org/(?:abs|pdf)|huggingface\.co/papers)/([0-9]{4}\.[0-9]{4,5})")
-"""The whole link, of most papers: the general patterns take three times as long."""
+USUAL_LINK = re.compile(
+    r"https?://(arxiv\.org/abs|arxiv\.org/pdf|huggingface\.co/papers)/([0-9]{4}\.[0-9]{4,5})"
+)
+"""The whole link, of most papers: (its page, its number). The general patterns take three times as long."""
 _PAPER_LINK = re.compile(
     r"xiv|5iv|(?:huggingface|hf)\.co/papers|papers\.cool|scirate|10(?:\.|%2e)\d{4}|openreview|aclanthology|aclweb|pubmed"
     r"|europepmc|nber\.org|ssrn|nature\.com/articles",
@@ -119,10 +121,10 @@ def doi_of(text: str) -> str | None:
 @lru_cache(4096)
 def linked_id(url: str) -> PaperId | None:
     """The paper that a link names: by arXiv number, DOI, OpenReview, ACL, PubMed, NBER or SSRN; None elsewhere."""
-    usual = _USUAL_LINK.fullmatch(url)
+    usual = USUAL_LINK.fullmatch(url)
     if not usual and not _PAPER_LINK.search(url):
         return None
-    if number := usual[1] if usual else arxiv_id(url):
+    if number := usual[2] if usual else arxiv_id(url):
         return PaperId(f"arxiv:{number}")
     if doi := doi_of(unquote(url)):
         return PaperId(f"doi:{doi}")

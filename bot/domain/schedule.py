@@ -13,6 +13,10 @@ _EVERY_DAY = frozenset(range(7))
 _WORKING_DAYS = frozenset(range(5))
 _TO = re.compile(r"[–—−~]|\s+to\s+|至|到")
 """Ways to write the dash of a time span."""
+_SPAN = re.compile(
+    r"(\d{1,4})\s*(?:(?P<minutes>m(?:in(?:ute)?s?)?)|(?P<hours>h(?:ours?)?)|(?P<days>d(?:ays?)?)|(?P<weeks>w(?:eeks?)?))",
+    re.IGNORECASE | re.ASCII,
+)
 _TIME = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])")
 _AT = re.compile(r"(\w+) at (\d{1,2}:\d{2})")
 
@@ -48,6 +52,12 @@ class QuietHours:
 
     start: time
     end: time
+
+
+def parse_span(text: str) -> timedelta | None:
+    """The length of time in a text like `30m`, `6h`, `3 days` or `1w`; None for any other text."""
+    matched = _SPAN.fullmatch(text.strip())
+    return timedelta(**{matched.lastgroup: int(matched[1])}) if matched and matched.lastgroup else None
 
 
 def parse_time(text: str) -> time:

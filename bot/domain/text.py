@@ -1,6 +1,7 @@
 """Text made plain and safe to show: Markdown, LaTeX, unsafe characters, cutting, length, width, sentences, excerpts."""
 
 import hashlib
+import html
 import re
 import unicodedata
 from collections.abc import Callable, Collection, Iterable
@@ -18,6 +19,8 @@ UNSAFE = re.compile(f"[{_UNSAFE}]")
 INVISIBLE = re.compile(f"[{_NO_SIGN}{_BIDI}\ufeff]")
 """Invisible characters that copied text brings along; those that join letters are not among them."""
 _NOT_PRINTABLE = re.compile(f"[{_UNSAFE}{_NO_SIGN}\t\n\r\u2028\u2029]")
+_HUGE_REFERENCE = re.compile(r"&#\d{8,};?")
+"""A number of more digits than `int` takes would raise."""
 _ASCII_CONTROLS = bytes((*range(0x20), 0x7F))
 _WIDE = frozenset("WF")
 _NO_WIDTH = frozenset({"Mn", "Me", "Cf"})
@@ -38,6 +41,11 @@ def _is_printable(text: str) -> bool:
     if not text.isascii():
         return text.isprintable()
     return len(text.encode().translate(None, _ASCII_CONTROLS)) == len(text)
+
+
+def unescape(text: str) -> str:
+    """The text with HTML's character references resolved; what they may not stand for is U+FFFD."""
+    return html.unescape(_HUGE_REFERENCE.sub("\ufffd", text)) if "&" in text else text
 
 
 def printable(text: str) -> str:

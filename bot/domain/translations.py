@@ -4,6 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
+LANGUAGES: Mapping[str, str] = {"en": "English", "zh": "中文"}
+"""The languages that there are texts in, by code, each with its own name for itself."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Wording:

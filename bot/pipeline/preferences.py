@@ -34,12 +34,12 @@ from bot.domain.query import Query, document_of, parse
 from bot.domain.schedule import parse_quiet_hours, parse_schedule, parse_zone, schedule_text
 from bot.domain.subscriptions import Channel, QuizMode, Subscriber, Subscription
 from bot.domain.text import cut, nearest, one_line
+from bot.domain.translations import LANGUAGES
 from bot.pipeline.ports.outbox import DeliveryStore
 from bot.pipeline.ports.papers import PaperStore
 from bot.pipeline.ports.preferences import PreferenceStore, Proposal
 from bot.pipeline.subscribers import SubscriberRegistry
 
-LANGUAGES = ("en", "zh")
 _LANGUAGE_NAMES = {"english": "en", "英文": "en", "英语": "en", "chinese": "zh", "中文": "zh", "汉语": "zh"}
 _NO_PLACES = frozenset({"Factory", "localtime"})
 """Names among the time zones that are no places."""

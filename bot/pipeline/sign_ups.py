@@ -11,10 +11,11 @@ from bot.domain.preferences import LONGEST_NAME, ChosenChannel
 from bot.domain.schedule import parse_schedule, parse_zone, schedule_text
 from bot.domain.sign_ups import ConfirmationRequest, SignUp
 from bot.domain.text import one_line
+from bot.domain.translations import LANGUAGES
 from bot.pipeline.ports import TokenStore
 from bot.pipeline.ports.outbox import DeliveryStore
 from bot.pipeline.ports.sign_ups import Confirmations, SignUpStore
-from bot.pipeline.preferences import LANGUAGES, AddedSubscription, ChoiceRefused, Preferences, checked_query
+from bot.pipeline.preferences import AddedSubscription, ChoiceRefused, Preferences, checked_query
 
 DELIVER = "daily at 08:00"
 _ID_BYTES = 12

@@ -16,6 +16,7 @@ from bot.domain.schedule import (
     local_day,
     parse_quiet_hours,
     parse_schedule,
+    parse_span,
     parse_time,
     parse_zone,
     release_time,
@@ -418,3 +419,24 @@ def test_schedules_that_differ_are_not_mixed_up():
         release_time(now, schedule=schedule, quiet=None, zone=zone) for zone in (BERLIN, ZoneInfo("UTC"))
     )
     assert utc_zone - berlin == HOUR
+
+
+@pytest.mark.parametrize(
+    ("written", "span"),
+    [
+        ("30m", timedelta(minutes=30)),
+        ("5 min", timedelta(minutes=5)),
+        (" 6H ", timedelta(hours=6)),
+        ("3 days", timedelta(days=3)),
+        ("1 week", timedelta(weeks=1)),
+        ("0d", timedelta(0)),
+        ("9999w", timedelta(weeks=9999)),
+    ],
+)
+def test_a_span_is_a_number_and_a_unit_as_a_letter_or_a_word(written: str, span: timedelta) -> None:
+    assert parse_span(written) == span
+
+
+@pytest.mark.parametrize("written", ["", "6", "h", "3 months", "3 hou", "-1d", "1.5h", "99999w", "\u0663d"])
+def test_any_other_text_is_no_span(written: str) -> None:
+    assert parse_span(written) is None

@@ -20,6 +20,7 @@ from bot.domain.text import (
     plain_text,
     printable,
     sentences,
+    unescape,
 )
 
 
@@ -175,6 +176,12 @@ def test_what_may_steer_a_terminal_becomes_a_blank() -> None:
     assert printable("a\x1b[2Jb\nc") == "a [2Jb c"
     assert printable("plain – text") == "plain – text"
     assert printable("a\u2063b\u202ec\u00add") == "a b c d"
+
+
+def test_character_references_are_resolved_however_large_their_number_is() -> None:
+    assert unescape("R&amp;D &#65; &lt;") == "R&D A <"
+    assert unescape(f"a &#{'9' * 5000}; b") == "a \ufffd b"
+    assert unescape("as it is") == "as it is"
 
 
 def test_letters_stay_joined_where_invisible_characters_are_taken_out() -> None:

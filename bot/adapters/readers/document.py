@@ -2,15 +2,14 @@
 
 import codecs
 import datetime as dt
-import html
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from bot.domain.digests import Digest, DigestKind, Problem
 from bot.domain.errors import DigestTooLarge, NotADigest
-from bot.domain.papers import Entry, Links, PaperId, Point, Question, arxiv_id, linked_id
-from bot.domain.text import one_line
+from bot.domain.papers import USUAL_LINK, Entry, Links, PaperId, Point, Question, arxiv_id, linked_id
+from bot.domain.text import one_line, unescape
 
 _DATE = re.compile(r"(?<!\d)(\d{4})-(\d{2})-(\d{2})(?!\d)")
 _MONTHS = "january february march april may june july august september october november december".split()
@@ -383,12 +382,6 @@ def _filled(known: Entry, other: Entry) -> Entry:
 _BREAK = re.compile(r"</?(?:br|div|h[1-6]|li|ol|p|ul)\b[^<>]*>")
 _INLINE = re.compile(r"</?(?:a|b|code|em|i|mark|small|span|strong|su[bp]|u)\b[^<>]*>")
 _LANGUAGE = re.compile(r"\bdata-lang\s*=\s*[\"']?([a-zA-Z]+)")
-_HUGE_REFERENCE = re.compile(r"&#\d{8,};?")
-
-
-def unescape(piece: str) -> str:
-    """The piece with HTML's character references resolved; what they may not stand for is U+FFFD."""
-    return html.unescape(_HUGE_REFERENCE.sub("\ufffd", piece)) if "&" in piece else piece
 
 
 def plain(piece: str) -> str:
@@ -404,10 +397,6 @@ def language_of(attributes: str) -> str:
     return match[1].lower() if match else "en"
 
 
-_USUAL_LINK = re.compile(r"https?://(arxiv\.org/abs|arxiv\.org/pdf|huggingface\.co/papers)/(\d{4}\.\d{4,5})")
-"""The whole link, in all but a few rows of a year."""
-
-
 def links_of(urls: Iterable[str]) -> Links:
     """The paper's links: to arXiv and Hugging Face normalised, others unchanged, the first of each kind.
 
@@ -421,7 +410,7 @@ def links_of(urls: Iterable[str]) -> Links:
 
 
 def _named(url: str) -> Iterable[tuple[str, str]]:
-    usual = _USUAL_LINK.fullmatch(url)
+    usual = USUAL_LINK.fullmatch(url)
     if usual:
         return _pages(usual[2], address=usual[1])
     scheme, _, rest = url.partition("://")

@@ -20,11 +20,10 @@ from bot.adapters.readers.document import (
     plain,
     points_of,
     question_of,
-    unescape,
 )
 from bot.domain.digests import Digest
 from bot.domain.papers import Edition, Entry, Links, Point, Question, paper_id
-from bot.domain.text import one_line
+from bot.domain.text import one_line, unescape
 
 _HEADING = re.compile(r"<(?:title|h1)\b[^<>]*>\s*\d{4}-\d\d-\d\d\s+Papers\b[^<>]*<")
 _CARD = re.compile(r'class="(?:paper-card|quiz-popup|category-chunk)\b')

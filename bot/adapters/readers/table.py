@@ -12,10 +12,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from bot.adapters.readers.document import DigestText, Findings, find_date, links_of, unescape
+from bot.adapters.readers.document import DigestText, Findings, find_date, links_of
 from bot.domain.digests import Digest
 from bot.domain.papers import Entry, Links, paper_id
-from bot.domain.text import one_line
+from bot.domain.text import one_line, unescape
 
 _HEADING = re.compile(r"^[ ]{0,3}#{1,6}[ \t]*Papers for (\d{4}-\d\d-\d\d)", re.MULTILINE)
 _HEADER = re.compile(

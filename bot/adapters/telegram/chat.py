@@ -24,7 +24,7 @@ from bot.adapters.telegram.requests import (
     SendFile,
     Services,
 )
-from bot.adapters.telegram.texts import LANGUAGES, TEXTS
+from bot.adapters.telegram.texts import TEXTS
 from bot.adapters.telegram.updates import (
     KINDS,
     Event,
@@ -37,6 +37,7 @@ from bot.adapters.telegram.updates import (
     topic_seen,
 )
 from bot.domain.errors import ChannelDown, DeliveryError, NotSent, PaperboyError, TryLater
+from bot.domain.translations import LANGUAGES
 from bot.pipeline.ports import Clock, Update, UpdateStore
 from bot.pipeline.ports.quizzes import QuizStore, Voter
 from bot.pipeline.vote_counter import VoteCounter

@@ -4,7 +4,7 @@ feed, and deleting everything.
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time
 from zoneinfo import ZoneInfo
 
 from bot.adapters.telegram.markup import bold, code, joined, own_text, plain
@@ -14,7 +14,7 @@ from bot.adapters.telegram.subscriptions import follow_link
 from bot.adapters.telegram.texts import text
 from bot.domain.channels import FEED
 from bot.domain.preferences import OFF, ChosenChannel
-from bot.domain.schedule import WEEKDAYS, Immediately, Schedule, parse_schedule, schedule_text
+from bot.domain.schedule import WEEKDAYS, Immediately, Schedule, parse_schedule, parse_span, schedule_text
 from bot.domain.subscriptions import QuizMode, Subscriber
 from bot.domain.translations import wording
 from bot.pipeline.preferences import ChoiceRefused
@@ -38,8 +38,6 @@ _QUIZZES: Mapping[str, QuizMode] = {
     "off": "none",
 }
 _TIME_OF_DAY = re.compile(r"(?:(\w+) )?(?:at )?(\d{1,2}:\d{2})")
-_SPAN = re.compile(r"(\d{1,3})\s*(h|d|w)(?:ours?|ays?|eeks?)?", re.IGNORECASE | re.ASCII)
-_UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
 _WAKES_AT = time(8)
 
 
@@ -336,8 +334,8 @@ def set_snooze(request: Request, wanted: str) -> Actions:
 
 def _until(wanted: str, now: datetime, zone: ZoneInfo) -> datetime | None:
     """The end of a span, or eight o'clock of a day in the person's zone; None for any other text."""
-    if span := _SPAN.fullmatch(wanted):
-        return now + int(span[1]) * _UNITS[span[2].lower()]
+    if (span := parse_span(wanted)) is not None:
+        return now + span
     try:
         day = date.fromisoformat(wanted)
         return datetime.combine(day, _WAKES_AT, tzinfo=zone).astimezone(UTC)

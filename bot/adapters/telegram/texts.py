@@ -2,8 +2,6 @@
 
 from collections.abc import Mapping
 
-LANGUAGES = ("en", "zh")
-
 TEXTS: Mapping[str, Mapping[str, str]] = {
     # --- signs
     "comma": {"en": ", ", "zh": "、"},

@@ -130,7 +130,7 @@ def _card_json(card: Card) -> dict[str, Any]:
         "date": str(card.date) if card.date else None,
         "sources": list(card.sources),
         "questions": card.questions,
-        "links": {
+        "links": {  # the keys of the schema below, which are fewer than those of the command line
             "abs": card.links.abs,
             "pdf": card.links.pdf,
             "huggingface": card.links.huggingface,

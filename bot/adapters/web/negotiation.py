@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.types import Scope
 
 from bot.adapters.web.pages import PageLanguage
-from bot.adapters.web.texts import LANGUAGES
+from bot.domain.translations import LANGUAGES
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{16,128}")
 _PARAMETERS = frozenset({b"q", b"lang", b"page", b"days", b"live", b"v"})

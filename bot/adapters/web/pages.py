@@ -15,7 +15,7 @@ from markupsafe import Markup, escape
 
 from bot.adapters.svg import safe_svg
 from bot.adapters.web.charts import Bar, Series, bars, lines
-from bot.adapters.web.texts import LANGUAGES, Texts
+from bot.adapters.web.texts import Texts
 from bot.domain.analysis.disagreement import disagreements
 from bot.domain.analysis.preview import Match
 from bot.domain.bibliography import bibtex
@@ -42,7 +42,7 @@ from bot.domain.schedule import schedule_text
 from bot.domain.site import SiteAddresses
 from bot.domain.subscriptions import Channel, Subscriber
 from bot.domain.text import columns, cut, one_line, plain_line
-from bot.domain.translations import Wording, wording
+from bot.domain.translations import LANGUAGES, Wording, wording
 from bot.pipeline.ports.papers import StoredPaper
 from bot.pipeline.preferences import ChoiceRefused, ListedSubscription, Objection
 

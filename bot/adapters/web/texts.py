@@ -3,8 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-LANGUAGES: Final[Mapping[str, str]] = {"en": "English", "zh": "中文"}
-"""The languages of the pages and their own names for themselves; the first is the default."""
+from bot.domain.translations import LANGUAGES
 
 _ENGLISH: Final[Mapping[str, str]] = {
     "skip": "Skip to content",

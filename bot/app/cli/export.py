@@ -16,6 +16,7 @@ from bot.app.cli.context import (
     open_state,
     say_json,
 )
+from bot.app.cli.read import links_json
 from bot.domain.errors import UsageError
 
 if TYPE_CHECKING:
@@ -149,12 +150,6 @@ def paper_json(paper: "Paper") -> dict[str, Any]:
         "date": paper.date.isoformat() if paper.date else None,
         "published": paper.published.isoformat() if paper.published else None,
         "categories": list(paper.categories),
-        "links": {
-            "abs": paper.links.abs,
-            "pdf": paper.links.pdf,
-            "huggingface": paper.links.huggingface,
-            "code": paper.links.code,
-            "other": list(paper.links.other),
-        },
+        "links": links_json(paper.links),
         "sources": list(paper.sources),
     }

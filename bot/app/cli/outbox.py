@@ -1,9 +1,8 @@
 """`paperboy outbox`: lists, retries and ends messages, and reopens channels and addresses."""
 
-import re
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, get_args
 
 import typer
@@ -19,6 +18,7 @@ from bot.app.cli.context import (
 from bot.app.cli.terminal import counted
 from bot.domain.delivery import RECIPIENT_REASONS, WRITTEN, Kind, State
 from bot.domain.errors import UsageError
+from bot.domain.schedule import parse_span
 from bot.domain.text import one_line, printable
 
 if TYPE_CHECKING:
@@ -64,7 +64,6 @@ MostOption = Annotated[
 ]
 _MESSAGES_SHOWN = 50
 _TITLES_SHOWN = 3
-_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
 @app.command("list")
@@ -323,8 +322,8 @@ def _moment(text: str) -> datetime:
     """The moment of `--since`: a time ago like 2h, or a date with or without a time, in UTC."""
     from bot.adapters.clock import SystemClock
 
-    if match := re.fullmatch(r"(\d{1,6}) ?([mhdw])", text.strip()):
-        return SystemClock().now() - timedelta(**{_UNITS[match[2]]: int(match[1])})
+    if (ago := parse_span(text)) is not None:
+        return SystemClock().now() - ago
     try:
         moment = datetime.fromisoformat(text.strip())
     except ValueError:

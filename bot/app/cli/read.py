@@ -20,9 +20,8 @@ if TYPE_CHECKING:
 
     from bot.adapters.readers import ReaderAttempt
     from bot.domain.digests import Digest
-    from bot.domain.papers import Edition, Entry, Question
+    from bot.domain.papers import Edition, Entry, Links, Question
 
-LANGUAGES = ("en", "zh")
 CERTAINTIES = (
     "no sign of its format",
     "possible",
@@ -54,6 +53,8 @@ def read(
 
     Exit 1 if parts of a file could not be used, 2 if a file is no digest.
     """
+    from bot.domain.translations import LANGUAGES
+
     if language not in LANGUAGES:
         raise UsageError(
             f"--language {printable(language)}: there is no such language; use {' or '.join(LANGUAGES)}"
@@ -146,14 +147,19 @@ def _entry_json(entry: "Entry", language: str) -> dict[str, Any]:
         "flowchart_svg": safe_svg(edition.drawing) if edition.drawing else None,
         "published": entry.published.isoformat() if entry.published else None,
         "categories": list(entry.categories),
-        "links": {
-            "abs": entry.links.abs,
-            "pdf": entry.links.pdf,
-            "huggingface": entry.links.huggingface,
-            "code": entry.links.code,
-            "other": list(entry.links.other),
-        },
+        "links": links_json(entry.links),
         "quiz": [_question_json(question) for question in _quiz(entry, edition)],
+    }
+
+
+def links_json(links: "Links") -> dict[str, Any]:
+    """The links of a paper, in every JSON of the command line."""
+    return {
+        "abs": links.abs,
+        "pdf": links.pdf,
+        "huggingface": links.huggingface,
+        "code": links.code,
+        "other": list(links.other),
     }
 
 

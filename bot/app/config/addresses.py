@@ -9,6 +9,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from bot.adapters.email.servers import ImapFolder, Security, SmtpServer
 from bot.app.config.validation import Context, FieldFault, resolved_path
 from bot.domain.mailbox import DOMAIN, LOCAL_PART, Mailbox
+from bot.domain.schedule import parse_span
 from bot.domain.sources import MIN_INTERVAL
 
 _SMTP: dict[str, tuple[Security, int]] = {
@@ -18,8 +19,6 @@ _SMTP: dict[str, tuple[Security, int]] = {
 }
 _IMAPS = 993
 _AUTHORITY = re.compile(rf"(?P<authority>(?:{LOCAL_PART}@)?{DOMAIN}),(?P<date>\d{{4}}(?:-\d\d){{0,2}})")
-_INTERVAL = re.compile(r"(?P<number>\d{1,4})\s*(?P<unit>[mhd])")
-_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 _TOKEN = re.compile(r"\d{5,}:[A-Za-z0-9_-]{30,}")
 _NO_BLANKS = re.compile(r"[^\s\x00-\x1f\x7f]+")
 
@@ -200,8 +199,7 @@ def parse_git_address(text: str, context: Context) -> str:
 
 def parse_interval(text: str) -> dt.timedelta:
     """A time like 30m, 6h or 1d, not under MIN_INTERVAL."""
-    found = _INTERVAL.fullmatch(text.strip())
-    interval = dt.timedelta(**{_UNITS[found["unit"]]: int(found["number"])}) if found else dt.timedelta(0)
-    if interval < MIN_INTERVAL:
+    interval = parse_span(text)
+    if interval is None or interval < MIN_INTERVAL:
         raise FieldFault("must be a time like 30m, 6h or 1d, not under 10m")
     return interval

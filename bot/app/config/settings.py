@@ -432,7 +432,8 @@ class SourceForm(Section):
         "", description="Folder of a git repository; only files below it are read."
     )
     every: Annotated[
-        timedelta, Parsed(parse_interval, {"type": "string", "pattern": r"^\s*\d{1,4}\s*[mhd]\s*$"})
+        timedelta,
+        Parsed(parse_interval, {"type": "string", "pattern": r"^\s*\d{1,4}\s*[mhdwMHDW][a-zA-Z]*\s*$"}),
     ] = setting("6h", description="How often it is fetched: 30m, 6h or 1d; not under 10m.")
     headers_file: Annotated[
         HeadersFile | None, Parsed(_headers_file, {"type": "string"}, in_context=True)

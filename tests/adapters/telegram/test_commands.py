@@ -7,10 +7,11 @@ import pytest
 
 from bot.adapters.telegram.commands import COMMANDS, Command, menu
 from bot.adapters.telegram.requests import Actions, Request, message, plain
-from bot.adapters.telegram.texts import LANGUAGES, TEXTS, language_of, text
+from bot.adapters.telegram.texts import TEXTS, language_of, text
 from bot.domain.delivery import STOPPED
 from bot.domain.preferences import start_payload
 from bot.domain.schedule import parse_schedule
+from bot.domain.translations import LANGUAGES
 from tests.adapters.telegram.conftest import MakeTalk
 from tests.builders import a_channel, a_digest, a_quiz, a_subscriber, an_edition, an_entry
 from tests.rigs.botapi import BotApi, SentPoll

@@ -104,6 +104,7 @@ async def test_a_paper_is_found_by_its_link(talk_with: MakeTalk, api: BotApi, te
         ("/language zh-Hant", "好的，这里以后用中文。"),
         ("/language 中文", "好的，这里以后用中文。"),
         ("/snooze 3 days", "Nothing comes until 2026-09-21"),
+        ("/snooze 30 minutes", "Nothing comes until 2026-09-18"),
         ("/timezone Beijing", "Time zones are written like Europe/Berlin."),
         ("/timezone UTC+2", "Time zones are written like Europe/Berlin."),
         ("/timezone localtime", "I do not know a time zone localtime."),

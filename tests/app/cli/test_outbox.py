@@ -112,7 +112,12 @@ def test_a_hand_that_names_nothing_or_nobody_does_nothing(troubled: Path, paperb
     ran = paperboy("outbox", "retry", "telegram:9|alert|x")
     assert (ran.code, ran.out) == (2, "")
     assert "no such delivery" in ran.err
-    for wrong in (("--state", "lost"), ("--kind", "letter"), ("--since", "yesterday")):
+    for wrong in (
+        ("--state", "lost"),
+        ("--kind", "letter"),
+        ("--since", "yesterday"),
+        ("--since", "999999w"),
+    ):
         assert paperboy("outbox", "list", *wrong).code == 2
 
 
@@ -146,6 +151,7 @@ def test_a_limit_counts_what_it_leaves_out(troubled: Path, paperboy: Paperboy):
         (("--since", NOW.date().isoformat()), ["telegram:1", "telegram:2"]),
         (("--since", "2100-01-01T10:00"), []),
         (("--since", "0m"), []),
+        (("--since", "9999 weeks"), ["telegram:1", "telegram:2"]),
     ],
 )
 def test_messages_are_chosen_by_what_an_operator_knows(

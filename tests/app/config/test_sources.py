@@ -54,6 +54,15 @@ sources:
     assert settings.watched == (tmp_path / "seeds", folder / "daily-paper", folder / "arxiv-cl")
 
 
+@pytest.mark.parametrize(("written", "hours"), [("90m", 1.5), ("2 days", 48), ("1W", 168)])
+def test_how_often_a_source_is_fetched_is_a_number_and_a_unit(
+    config: Path, written: str, hours: float
+) -> None:
+    config.write_text(f"sources:\n  - {{name: x, url: 'https://x.org/', every: {written}}}\n")
+    (form,) = load_settings(config, {}).sources
+    assert form.source.every == timedelta(hours=hours)
+
+
 @pytest.mark.parametrize(
     ("state", "folder"),
     [("sqlite:////var/lib/p/x.sqlite3", "/var/lib/p/sources"), ("postgresql://h/db", "state/sources")],
