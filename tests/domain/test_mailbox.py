@@ -17,7 +17,7 @@ from bot.domain.mailbox import Mailbox
 def test_an_address_is_read_with_its_name(text: str, address: str, name: str) -> None:
     mailbox = Mailbox.parse(text)
     assert (mailbox.address, mailbox.name) == (address, name)
-    assert mailbox.domain == address.partition("@")[2]
+    assert (mailbox.local_part, mailbox.domain) == tuple(address.split("@"))
     assert str(mailbox) == (f"{name} <{address}>" if name else address)
 
 

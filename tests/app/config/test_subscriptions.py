@@ -12,6 +12,7 @@ from bot.domain.errors import ConfigError, UsageError
 from bot.domain.query import author_query, excluding, parse
 from bot.domain.schedule import At, Hourly, Immediately, QuietHours
 from bot.domain.subscriptions import Channel, Subscriber
+from bot.domain.translations import LANGUAGES
 from tests.builders import a_channel
 
 CONTRACT = """\
@@ -76,6 +77,12 @@ def warnings(file: Path, text: str) -> list[str]:
     read = read_subscribers(file)
     assert not read.faults
     return [f"{warning.line}:{warning.column}: {warning.message}" for warning in read.warnings]
+
+
+def test_a_subscriber_may_have_every_language_that_there_are_texts_in(file: Path) -> None:
+    for code in LANGUAGES:
+        (alice,) = load(file, CONTRACT.replace("language: en", f"language: {code}"))
+        assert alice.language == code
 
 
 def test_the_example_of_the_contract_becomes_a_subscriber(file: Path) -> None:
