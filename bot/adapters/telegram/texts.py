@@ -386,7 +386,7 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
     "row.feed addresses": {"en": "renewed addresses", "zh": "更换过的地址"},
     "row.messages": {"en": "messages", "zh": "消息"},
     "row.targets": {"en": "chats", "zh": "聊天"},
-    "row.alarms": {"en": "alarms", "zh": "警报"},
+    "row.texts": {"en": "alarms and look backs", "zh": "警报与每周回顾"},
     "row.deliveries": {"en": "deliveries", "zh": "发送记录"},
     "row.notices": {"en": "notices", "zh": "通知记录"},
     "row.backlog shares": {"en": "older papers still to come", "zh": "待发的旧论文"},
