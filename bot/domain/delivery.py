@@ -89,11 +89,13 @@ LONGEST_REFUSAL_WAIT = timedelta(hours=6)
 MAX_REFUSALS = 8
 """About a day of refusals: after that the target is suspended and keeps what waits for it."""
 
-UNSUBSCRIBED = "unsubscribed by the recipient"
-STOPPED = "stopped in the chat"
-COMPLAINED = "called spam by the recipient"
-RECIPIENT_REASONS: frozenset[str] = frozenset({UNSUBSCRIBED, STOPPED, COMPLAINED})
-"""Reasons of a suspension that only the recipient lifts."""
+OptOut = Literal["unsubscribed", "stopped", "complained"]
+"""How a recipient ended what comes to a target. Only the recipient lifts such a suspension."""
+OPT_OUT_TEXTS: Mapping[OptOut, str] = {
+    "unsubscribed": "unsubscribed by the recipient",
+    "stopped": "stopped in the chat",
+    "complained": "called spam by the recipient",
+}
 DEAD_ADDRESS = "no such address"
 """Begins the reason of a suspension that follows from a delivery report."""
 

@@ -4,7 +4,7 @@ import logging
 from datetime import datetime
 
 from bot.domain.channels import ChannelKind
-from bot.domain.delivery import COMPLAINED, DEAD_ADDRESS
+from bot.domain.delivery import DEAD_ADDRESS
 from bot.domain.errors import ReportsUnreadable
 from bot.domain.incidents import REFUSED, REPORTS
 from bot.domain.reports import DeliveryReport
@@ -60,20 +60,19 @@ class ReportReader:
             log.warning("report.of_nobody", extra={"verdict": report.verdict, "what": report.what})
             return False
         log.info("report.read", extra={"target": target, "verdict": report.verdict, "what": report.what})
-        reason = self._reason(target, report, now)
-        if reason is None or not self._deliveries.suspend(target, reason, now):
-            return False
-        if reason != COMPLAINED:  # the recipient's choice is no trouble
-            self._incidents.report(target, reason, now, REFUSED)
-        return True
-
-    def _reason(self, target: str, report: DeliveryReport, now: datetime) -> str | None:
-        """The reason to suspend the target; None where there is none."""
         match report.verdict:
-            case "complaint":
-                return COMPLAINED
+            case "complaint":  # the recipient's choice, and so no incident
+                return self._deliveries.opt_out(target, "complained", now)
             case "gone":
-                return f"{DEAD_ADDRESS}: {report.what}"
+                return self._suspend(target, f"{DEAD_ADDRESS}: {report.what}", now)
             case _:
                 bounces = self._deliveries.note_bounce(target, now.date())
-                return f"not reached on {bounces.days} days: {report.what}" if bounces.are_too_many else None
+                error = f"not reached on {bounces.days} days: {report.what}"
+                return bounces.are_too_many and self._suspend(target, error, now)
+
+    def _suspend(self, target: str, error: str, now: datetime) -> bool:
+        """Suspend the target and report that; False where it is suspended already."""
+        suspended = self._deliveries.suspend(target, error, now)
+        if suspended:
+            self._incidents.report(target, error, now, REFUSED)
+        return suspended

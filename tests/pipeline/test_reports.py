@@ -7,7 +7,6 @@ from datetime import timedelta
 
 import pytest
 
-from bot.domain.delivery import COMPLAINED
 from bot.domain.errors import ReportsUnreadable
 from bot.domain.reports import SOFT_DAYS, DeliveryReport
 from bot.pipeline.reports import ReportReader
@@ -111,7 +110,7 @@ def test_an_address_that_cannot_be_reached_is_suspended_after_days(made: World):
 
 def test_a_complaint_is_the_wish_of_the_person_and_alarms_nobody(made: World):
     assert read(made, report(made, "complaint")) == 1
-    assert suspended(made) == {ANN: COMPLAINED}
+    assert suspended(made) == {ANN: "called spam by the recipient"}
     assert not made.store.incidents.open_incidents()
 
 

@@ -96,13 +96,13 @@ async def test_an_address_is_asked_once_a_day_and_again_after_a_yes(world: MakeW
 
 async def test_a_yes_lifts_a_suspension(world: MakeWorld):
     made, asked = world(), Asked()
-    made.store.deliveries.suspend(f"email:{ADDRESS}", "unsubscribed by the recipient", NOW)
+    made.store.deliveries.opt_out(f"email:{ADDRESS}", "unsubscribed", NOW)
     service = sign_ups(made, asked)
     await service.ask(ADDRESS, "rag", NOW)
     assert made.store.deliveries.counts(NOW).suspended
     service.confirm(asked.token, NOW)
     assert not made.store.deliveries.counts(NOW).suspended
-    made.store.deliveries.suspend(f"email:{ADDRESS}", "unsubscribed by the recipient", NOW)
+    made.store.deliveries.opt_out(f"email:{ADDRESS}", "unsubscribed", NOW)
     service.confirm(asked.token, NOW)
     assert made.store.deliveries.counts(NOW).suspended  # an old link undoes nothing
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, Connection, Engine, case, func, literal, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, case, func, literal, select, update
 
 from bot.adapters.store.cluster import notify
 from bot.adapters.store.engine import reading, writing
@@ -31,7 +31,7 @@ from bot.adapters.store.schema import (
 )
 from bot.adapters.store.sql import Statement, chunks
 from bot.domain.channels import ChannelKind, Target
-from bot.domain.delivery import CAUSE_TEXTS, RECIPIENT_REASONS, WENT_OUT, State, delivery_key
+from bot.domain.delivery import CAUSE_TEXTS, OPT_OUT_TEXTS, WENT_OUT, OptOut, State, delivery_key
 from bot.domain.delivery import STATES as ALL_STATES
 from bot.domain.message import Receipt, WrittenText
 from bot.domain.papers import PaperId
@@ -47,8 +47,8 @@ from bot.pipeline.ports.outbox import (
     TargetStatus,
 )
 
-_NOT_SUSPENDED_BY_RECIPIENT = or_(
-    targets.c.suspended.is_(None), targets.c.suspended.not_in(sorted(RECIPIENT_REASONS))
+_SUSPENDED = select(targets.c.key, targets.c.suspended, targets.c.opt_out).where(
+    targets.c.suspended.is_not(None)
 )
 
 ROWS = (
@@ -302,7 +302,7 @@ class Deliveries:
                 if revive:
                     connection.execute(
                         update(targets)
-                        .where(targets.c.key.in_(chosen_targets), _NOT_SUSPENDED_BY_RECIPIENT)
+                        .where(targets.c.key.in_(chosen_targets), targets.c.opt_out.is_(None))
                         .values(
                             suspended=None,
                             suspended_at=None,
@@ -317,13 +317,18 @@ class Deliveries:
                 notify(connection)
         return count
 
-    def suspend(self, target: str, reason: str, now: datetime) -> bool:
+    def suspend(self, target: str, error: str, now: datetime) -> bool:
+        return self._suspend(target, targets.c.suspended, suspended=error, suspended_at=now)
+
+    def opt_out(self, target: str, how: OptOut, now: datetime) -> bool:
+        return self._suspend(target, targets.c.opt_out, suspended="", suspended_at=now, opt_out=how)
+
+    def _suspend(self, target: str, empty: ColumnElement[Any], **values: Any) -> bool:
+        """Give these values to the target where that column is empty; False where it is not."""
         with writing(self._engine) as connection:
             Ids(connection).of_targets([target])  # inserts a missing one
             result = connection.execute(
-                update(targets)
-                .where(targets.c.key == target, targets.c.suspended.is_(None))
-                .values(suspended=reason, suspended_at=now)
+                update(targets).where(targets.c.key == target, empty.is_(None)).values(**values)
             )
             return result.rowcount > 0
 
@@ -342,7 +347,7 @@ class Deliveries:
             result = connection.execute(
                 update(targets)
                 .where(targets.c.key == target, targets.c.suspended.is_not(None))
-                .values(suspended=None, suspended_at=None, bounces=None, bounced_on=None)
+                .values(suspended=None, suspended_at=None, opt_out=None, bounces=None, bounced_on=None)
             )
             refresh_ready(connection, [target])
             if result.rowcount:
@@ -369,7 +374,8 @@ class Deliveries:
             return None
         return TargetStatus(
             target=Target(kind=row.kind, address=row.address),
-            suspended=row.suspended,
+            suspended=_suspension_text(row),
+            opted_out=row.opt_out,
             paused_until=row.wait_until,
         )
 
@@ -385,14 +391,12 @@ class Deliveries:
         return key or own_key
 
     def suspended(self, keys: Iterable[str]) -> Mapping[str, str]:
-        reasons: dict[str, str] = {}
         with reading(self._engine) as connection:
-            for chunk in chunks(keys):
-                query = select(targets.c.key, targets.c.suspended).where(
-                    targets.c.key.in_(chunk), targets.c.suspended.is_not(None)
-                )
-                reasons.update(connection.execute(query).all())
-        return reasons
+            return {
+                row.key: _suspension_text(row)
+                for chunk in chunks(keys)
+                for row in connection.execute(_SUSPENDED.where(targets.c.key.in_(chunk)))
+            }
 
     def counts(self, now: datetime) -> Counts:
         """The counts of the state."""
@@ -436,11 +440,7 @@ class Deliveries:
                     .where(deliveries.c.state == "dead", deliveries.c.cause == "dropped")
                 ).scalar_one(),
                 channels=channels,
-                suspended=dict(
-                    connection.execute(
-                        select(targets.c.key, targets.c.suspended).where(targets.c.suspended.is_not(None))
-                    ).all()
-                ),
+                suspended={row.key: _suspension_text(row) for row in connection.execute(_SUSPENDED)},
                 stopped=stops(connection),
                 oldest_pending=now - oldest if oldest else None,
             )
@@ -464,6 +464,11 @@ def _with_keys(connection: Connection, keys: Iterable[str]) -> Iterator[ColumnEl
 def key_of(row: Any) -> str:
     """The key of a row of `ROWS`."""
     return delivery_key(row.target, row.kind, PaperId(row.paper), row.part)
+
+
+def _suspension_text(row: Any) -> Any:
+    """Why a target is suspended, in words; None where it is not."""
+    return OPT_OUT_TEXTS[row.opt_out] if row.opt_out else row.suspended
 
 
 def _record(row: Any) -> DeliveryRecord:

@@ -722,7 +722,7 @@ def _settle_targets(connection: Connection, ended: Sequence[tuple[int, Outcome]]
         if outcome.suspend is not None:
             connection.execute(
                 update(targets)
-                .where(targets.c.number == number)
+                .where(targets.c.number == number, targets.c.suspended.is_(None))
                 .values(suspended=outcome.suspend, suspended_at=now)
             )
         if outcome.moved_to is not None:

@@ -68,6 +68,9 @@ CAUSES: Mapping[str, int] = {
 }
 """The causes of a delivery, likewise."""
 
+OPT_OUTS = {"unsubscribed": 0, "stopped": 1, "complained": 2}
+"""How recipients end what comes to a target, likewise."""
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -329,11 +332,13 @@ targets = Table(
     Column("owner", RowNumber),
     Column("suspended", Text),
     Column("suspended_at", Moment),
+    Column("opt_out", Coded(OPT_OUTS)),
     Column("bounces", Integer),
     Column("bounced_on", Date),
 )
 """`lease` is what the target is under: each claim has one of its own. `owner` is the process that holds it, as `owners`
-numbers it. `bounces` and `bounced_on` are a `domain.reports.SoftBounces`.
+numbers it. `suspended` is the error that suspended the target,
+empty where its recipient did, by `opt_out`. `bounces` and `bounced_on` are a `domain.reports.SoftBounces`.
 """
 _partial_index(
     "ix_targets_ready",

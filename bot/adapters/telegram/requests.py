@@ -13,7 +13,6 @@ from bot.adapters.telegram.rendering import Button, Message
 from bot.adapters.telegram.texts import text
 from bot.adapters.telegram.updates import NOBODY, Author, Chat
 from bot.domain.chats import CHAT, ChatAddress, chat_target
-from bot.domain.delivery import RECIPIENT_REASONS, STOPPED
 from bot.domain.errors import QuerySyntaxError
 from bot.domain.message import Item, OutgoingMessage
 from bot.domain.papers import Paper
@@ -136,12 +135,15 @@ class ChatDeliveries:
     def is_stopped(self, addresses: Sequence[str]) -> bool:
         """True where somebody stopped deliveries in the chat itself."""
         targets = {self._target(address) for address in addresses}
-        return STOPPED in self._deliveries.suspended(targets).values()
+        return any(
+            (status := self._deliveries.target(target)) is not None and status.opted_out == "stopped"
+            for target in targets
+        )
 
     def stop(self, addresses: Sequence[str], now: datetime) -> bool:
         """Suspend the chat until it is started again; False where it was unknown or stopped already."""
         targets = {channel.target for _, channel in self._registry.at_chat(addresses, self._deliveries)}
-        suspended = [self._deliveries.suspend(target, STOPPED, now) for target in sorted(targets)]
+        suspended = [self._deliveries.opt_out(target, "stopped", now) for target in sorted(targets)]
         return any(suspended)
 
     def resume(self, addresses: Sequence[str]) -> bool:
@@ -194,11 +196,7 @@ class ChatDeliveries:
         )
         for target in map(self._target, map(str, topics)):
             status = self._deliveries.target(target)
-            if (
-                status is not None
-                and status.suspended is not None
-                and status.suspended not in RECIPIENT_REASONS
-            ):
+            if status is not None and status.suspended is not None and status.opted_out is None:
                 yield target
 
     def _target(self, address: str) -> str:

@@ -5,7 +5,6 @@ from datetime import date, datetime
 
 from bot.adapters.web.pages import FRONT_PAPERS, Days, SubscriberPreferences, search_path
 from bot.domain.channels import CapabilitiesOf, Target
-from bot.domain.delivery import UNSUBSCRIBED
 from bot.domain.feeds import Feed
 from bot.domain.notices import Reason
 from bot.domain.papers import Paper, PaperId
@@ -137,5 +136,5 @@ class WebService:
         """Suspend the token's target for good (idempotent); None for an unknown token."""
         target = self.unsubscribe_target(token)
         if target is not None:
-            self._deliveries.suspend(target.key, UNSUBSCRIBED, now)
+            self._deliveries.opt_out(target.key, "unsubscribed", now)
         return target

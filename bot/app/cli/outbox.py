@@ -16,7 +16,7 @@ from bot.app.cli.context import (
     say_json,
 )
 from bot.app.cli.terminal import counted
-from bot.domain.delivery import RECIPIENT_REASONS, WRITTEN, Kind, State
+from bot.domain.delivery import WRITTEN, Kind, State
 from bot.domain.errors import UsageError
 from bot.domain.schedule import parse_span
 from bot.domain.text import one_line, printable
@@ -206,7 +206,7 @@ def _open_target(store: "Store", channel: str, address: str) -> tuple[str, bool]
         raise UsageError(
             f"nothing was ever planned for {printable(named)}; `paperboy status` names the suspended addresses"
         )
-    if status.suspended in RECIPIENT_REASONS:
+    if status.opted_out is not None:
         raise UsageError(f"{printable(named)}: {status.suspended}; only the recipient can take that back")
     now = SystemClock().now()
     waited = status.suspended is not None or (status.paused_until is not None and status.paused_until > now)
@@ -352,7 +352,7 @@ def _revive_targets(store: "Store", rows: "Sequence[DeliveryRecord]") -> int:
     count = 0
     for target in dict.fromkeys(row.target for row in rows if row.state in ("pending", "held")):
         status = store.deliveries.target(target)
-        if status and status.suspended is not None and status.suspended not in RECIPIENT_REASONS:
+        if status and status.suspended is not None and status.opted_out is None:
             count += store.deliveries.revive(target)
     return count
 

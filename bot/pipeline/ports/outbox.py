@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple, Protocol
 
 from bot.domain.backlog import Rule
 from bot.domain.channels import ChannelKind, Target
-from bot.domain.delivery import Cause, Kind, State
+from bot.domain.delivery import Cause, Kind, OptOut, State
 from bot.domain.flood_guard import NO_GUARD, FloodGuard
 from bot.domain.incidents import Incident
 from bot.domain.message import Receipt, WrittenDelivery, WrittenText
@@ -186,6 +186,9 @@ class TargetStatus:
 
     target: Target
     suspended: str | None = None
+    """Why, in words."""
+    opted_out: OptOut | None = None
+    """How the recipient suspended it; None where an error did."""
     paused_until: datetime | None = None
 
 
@@ -313,8 +316,12 @@ class DeliveryStore(Protocol):
         """All deliveries planned for the subscriber on these papers, in the order of planning."""
         ...
 
-    def suspend(self, target: str, reason: str, now: datetime) -> bool:
-        """Suspend the target, also one to which nothing was sent yet; False where it is suspended already."""
+    def suspend(self, target: str, error: str, now: datetime) -> bool:
+        """Suspend the target because of an error, also one to which nothing was sent yet; False where it is suspended already."""
+        ...
+
+    def opt_out(self, target: str, how: OptOut, now: datetime) -> bool:
+        """Suspend the target because its recipient wants it, whatever suspended it before; False where the recipient did so already."""
         ...
 
     def revive(self, target: str) -> bool:

@@ -165,7 +165,7 @@ class Model:
             taken.message.went_out |= outcome.receipt is not None
         if ours:
             spot.taken, spot.wait_until = None, outcome.wait_until
-            spot.suspended = outcome.suspend or spot.suspended
+            spot.suspended = spot.suspended or outcome.suspend
             spot.address = outcome.moved_to or spot.address
 
     def expire(self, now: datetime, again: Collection[str]) -> int:

@@ -1,13 +1,13 @@
 """The operator's hand on rows, places and channels, and the counts that tell how things stand."""
 
 from datetime import timedelta
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from bot.adapters.store import Store
 from bot.domain.channels import Limit, Target
-from bot.domain.delivery import STOPPED, UNSUBSCRIBED
+from bot.domain.delivery import OPT_OUT_TEXTS, OptOut
 from bot.pipeline.ports.outbox import Selection, Stop, TargetStatus
 from bot.pipeline.ports.papers import FileMark
 from tests.adapters.store.conftest import KINDS, LEASE, Hand
@@ -74,13 +74,31 @@ def test_trying_again_revives_a_target_the_service_gave_up_on(hand: Hand, store:
     assert hand.send() == [["1"]]
 
 
-@pytest.mark.parametrize("wish", [UNSUBSCRIBED, STOPPED])
-def test_trying_again_never_overrules_who_wished_to_hear_no_more(hand: Hand, store: Store, wish: str):
+@pytest.mark.parametrize("how", get_args(OptOut))
+def test_trying_again_never_overrules_who_wished_to_hear_no_more(hand: Hand, store: Store, how: OptOut):
     hand.alerts(1)
     hand.settle(hand.one(), "dead")
-    store.deliveries.suspend("telegram:1001", wish, NOW)
+    assert store.deliveries.suspend("telegram:1001", "refused 8 times", NOW)
+    assert store.deliveries.opt_out("telegram:1001", how, NOW)  # also where an error came first
+    assert not store.deliveries.opt_out("telegram:1001", "stopped", NOW)
+    assert not store.deliveries.suspend("telegram:1001", "refused 9 times", NOW)
     assert store.deliveries.retry(keys(1), NOW) == 1
     assert hand.claim() == ()
+    status = store.deliveries.target("telegram:1001")
+    assert status is not None
+    assert (status.suspended, status.opted_out) == (OPT_OUT_TEXTS[how], how)
+    assert store.deliveries.revive("telegram:1001")
+    status = store.deliveries.target("telegram:1001")
+    assert status is not None
+    assert (status.suspended, status.opted_out) == (None, None)
+
+
+def test_a_service_that_says_the_same_words_is_no_recipient(hand: Hand, store: Store):
+    hand.alerts(1)
+    hand.settle(hand.one(), "dead")
+    assert store.deliveries.suspend("telegram:1001", OPT_OUT_TEXTS["unsubscribed"], NOW)
+    store.deliveries.retry(keys(1), NOW)
+    assert hand.send() == [["1"]]
 
 
 def test_rows_are_given_up_by_hand(hand: Hand, store: Store):

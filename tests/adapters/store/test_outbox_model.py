@@ -14,7 +14,7 @@ from hypothesis.stateful import (
 )
 from sqlalchemy import text
 
-from bot.domain.delivery import RECIPIENT_REASONS, STOPPED, Delivery
+from bot.domain.delivery import OPT_OUT_TEXTS, Delivery
 from bot.domain.papers import Paper
 from bot.pipeline.ports.outbox import Claim, Outcome
 from tests.adapters.store.conftest import KINDS as CHANNELS
@@ -210,7 +210,7 @@ class Outboxes(RuleBasedStateMachine):
     def retry(self, picks):
         keys = self.keys(picks)
         assert self.stores[1].deliveries.retry(keys, self.now) == self.model.retry(
-            keys, self.now, RECIPIENT_REASONS
+            keys, self.now, OPT_OUT_TEXTS.values()
         )
 
     @precondition(lambda self: self.model.lines)
@@ -226,11 +226,21 @@ class Outboxes(RuleBasedStateMachine):
         assert self.stores[1].deliveries.arrived(keys) == self.model.arrived(keys)
 
     @precondition(lambda self: any(not spot.suspended for spot in self.model.spots.values()))
-    @rule(pick=PICK, why=st.sampled_from([STOPPED, "blocked"]))
-    def suspend(self, pick, why):
+    @rule(pick=PICK)
+    def suspend(self, pick):
         spot = list(self.model.spots.values())[pick % len(self.model.spots)]
-        assert self.stores[0].deliveries.suspend(spot.key, why, self.now) == (spot.suspended is None)
-        spot.suspended = spot.suspended or why
+        assert self.stores[0].deliveries.suspend(spot.key, "blocked", self.now) == (spot.suspended is None)
+        spot.suspended = spot.suspended or "blocked"
+
+    @precondition(lambda self: self.model.spots)
+    @rule(pick=PICK)
+    def opt_out(self, pick):
+        spot, stopped = (
+            list(self.model.spots.values())[pick % len(self.model.spots)],
+            OPT_OUT_TEXTS["stopped"],
+        )
+        assert self.stores[0].deliveries.opt_out(spot.key, "stopped", self.now) == (spot.suspended != stopped)
+        spot.suspended = stopped
 
     @precondition(lambda self: any(spot.suspended for spot in self.model.spots.values()))
     @rule(pick=PICK)

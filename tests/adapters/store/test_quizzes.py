@@ -521,7 +521,7 @@ def test_quiz_asks_what_was_not_sent_because_its_paper_was_not_shown(
 def test_quiz_tells_who_is_not_subscribed_or_said_stop(room: Classroom) -> None:
     room.ask(a_quizzed_paper(1, ONE))
     assert room.scheduler.next_question(("-5", "@nobody"), 7, room.now) == "unsubscribed"
-    room.store.deliveries.suspend("telegram:7", "stopped in the chat", room.now)
+    room.store.deliveries.opt_out("telegram:7", "stopped", room.now)
     assert room.scheduler.next_question(("7",), 7, room.now) == "stopped"
 
 
@@ -535,7 +535,7 @@ def test_a_paper_gives_its_questions_one_after_the_other(room: Classroom) -> Non
     assert given == ["new", "new", "none"]
     assert asked == [question.question for question in a_quiz(2)]
     assert room.scheduler.question_on(("-5", "@nobody"), paper, room.now) == "unsubscribed"
-    room.store.deliveries.suspend("telegram:7", "stopped in the chat", room.now)
+    room.store.deliveries.opt_out("telegram:7", "stopped", room.now)
     assert room.scheduler.question_on(("7",), paper, room.now) == "stopped"
 
 

@@ -1,7 +1,6 @@
 """What goes to a chat, over a real state."""
 
 from bot.adapters.telegram.requests import ChatDeliveries
-from bot.domain.delivery import STOPPED
 from bot.domain.errors import TargetGone, TargetMoved
 from tests.builders import NOW, a_channel, a_digest, a_quiz, a_subscriber, an_edition, an_entry
 from tests.pipeline.conftest import MakeWorld
@@ -34,7 +33,7 @@ async def test_a_chat_that_moved_still_knows_its_subscribers(world: MakeWorld):
     await made.send()
     assert [subscriber.id for subscriber in chat_deliveries(made).subscribers(("-1005",))] == ["alice"]
     assert chat_deliveries(made).stop(("-1005",), NOW)
-    assert made.store.deliveries.counts(NOW).suspended == {"telegram:-5": STOPPED}
+    assert made.store.deliveries.counts(NOW).suspended == {"telegram:-5": "stopped in the chat"}
 
 
 async def test_the_latest_for_a_chat_are_its_matches_with_reasons(world: MakeWorld):

@@ -8,7 +8,6 @@ import pytest
 from bot.adapters.telegram.commands import COMMANDS, Command, menu
 from bot.adapters.telegram.requests import Actions, Request, message, plain
 from bot.adapters.telegram.texts import TEXTS, language_of, text
-from bot.domain.delivery import STOPPED
 from bot.domain.preferences import start_payload
 from bot.domain.schedule import parse_schedule
 from bot.domain.translations import LANGUAGES
@@ -91,7 +90,9 @@ async def test_start_revives_a_stopped_chat_under_any_of_its_names(talk_with: Ma
     talk = await talk_with(a_subscriber("alice", a_channel(address="@papers")))
     chat = api.chat(-1002, kind="channel", username="papers")
     assert "until you send /start" in (await talk.say(chat, "/stop")).text
-    assert talk.made.store.deliveries.suspended(["telegram:@papers"]) == {"telegram:@papers": STOPPED}
+    assert talk.made.store.deliveries.suspended(["telegram:@papers"]) == {
+        "telegram:@papers": "stopped in the chat"
+    }
     assert (await talk.say(chat, "/start")).text.startswith("Welcome back.")
     assert talk.woken == 1
     assert talk.made.store.deliveries.suspended(["telegram:@papers"]) == {}

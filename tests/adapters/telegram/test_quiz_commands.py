@@ -14,7 +14,6 @@ from bot.adapters.telegram.client import BotClient
 from bot.adapters.telegram.commands import board_text, score_text
 from bot.adapters.telegram.requests import ChatDeliveries, Request, Services
 from bot.adapters.telegram.updates import Chat, read_vote
-from bot.domain.delivery import STOPPED
 from bot.domain.errors import DeliveryError, OutcomeUnknown, Refused, TargetGone
 from bot.domain.quizzes.scores import Score, Standing, TopicScore
 from bot.domain.quizzes.votes import PollState, Vote
@@ -112,7 +111,7 @@ def test_a_question_on_a_paper_is_planned_once_for_a_chat_that_wants_it(room: Cl
     paper = a_quizzed_paper(1, a_question("One?", "a", "b"))
     room.keep(paper)
     assert room.scheduler.question_on(("8",), paper, room.now) == "unsubscribed"
-    room.store.deliveries.suspend("telegram:7", STOPPED, room.now)
+    room.store.deliveries.opt_out("telegram:7", "stopped", room.now)
     assert room.scheduler.question_on(("7",), paper, room.now) == "stopped"
     room.store.deliveries.revive("telegram:7")
     assert room.scheduler.question_on(("7",), paper, room.now) == "new"

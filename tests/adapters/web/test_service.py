@@ -3,7 +3,6 @@
 from bot.adapters.web.service import WebService
 from bot.app.config.channels import CHANNELS
 from bot.domain.channels import Target
-from bot.domain.delivery import UNSUBSCRIBED
 from bot.domain.papers import PaperId
 from bot.pipeline.finder import PaperFinder
 from bot.pipeline.preferences import Preferences
@@ -65,7 +64,7 @@ async def test_the_token_of_a_mail_unsubscribes_and_may_be_used_again(world: Mak
     assert service.unsubscribe_target(token) == MAIL
     status = made.store.deliveries.target(MAIL.key)
     assert status is not None
-    assert status.suspended == UNSUBSCRIBED
+    assert (status.suspended, status.opted_out) == ("unsubscribed by the recipient", "unsubscribed")
     made.read("b.md", a_digest(2))
     await made.send_all()
     assert len(made.email.taken) == 1

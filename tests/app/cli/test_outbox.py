@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bot.adapters.store import Store
-from bot.domain.delivery import UNSUBSCRIBED, State
+from bot.domain.delivery import State
 from bot.domain.incidents import REFUSED, STOPPED, report_incident
 from bot.pipeline.ports.outbox import Outcome
 from tests.app.cli.conftest import Paperboy
@@ -217,7 +217,7 @@ def refused(home: Path) -> Path:
         tx.plan([a_delivery(1, target) for target in targets], tx.new_run(now))
     claims = store.outbox.claim(now, lease=timedelta(minutes=5), limit=5, kinds=("email",))
     later = now + timedelta(hours=6)
-    suspend = {targets[0]: "refused 8 times: 554 5.7.1", targets[1]: UNSUBSCRIBED}
+    suspend = {targets[0]: "refused 8 times: 554 5.7.1"}
     store.outbox.settle(
         [
             Outcome(
@@ -232,6 +232,7 @@ def refused(home: Path) -> Path:
         ],
         now,
     )
+    assert store.deliveries.opt_out(targets[1], "unsubscribed", now)
     with store.incidents.change() as tx:
         tx.keep_incidents(report_incident(targets[0], REFUSED, "554 5.7.1", (), now).open)
     store.close()

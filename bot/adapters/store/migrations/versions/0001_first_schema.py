@@ -323,6 +323,7 @@ def upgrade() -> None:  # noqa: PLR0915 - a table each
         sa.Column("owner", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("suspended", sa.Text(), nullable=True),
         sa.Column("suspended_at", sa.BigInteger(), nullable=True),
+        sa.Column("opt_out", sa.SmallInteger(), nullable=True),
         sa.Column("bounces", sa.Integer(), nullable=True),
         sa.Column("bounced_on", sa.Date(), nullable=True),
         sa.PrimaryKeyConstraint("number", name=op.f("pk_targets")),
