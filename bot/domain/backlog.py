@@ -10,7 +10,7 @@ of a young source two days at most are news, and everything else that it brings 
 import datetime as dt
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Final, Literal
 
 from bot.domain.digests import Digest
 from bot.domain.papers import PaperId
@@ -26,6 +26,8 @@ Rule = Literal["news", "backlog", "import", "new subscriber", "new subscription"
     asked              a person asked for it
 """
 
+ASKED: Final[Rule] = "asked"
+"""The rule of what no flood guard counts or delays, and no change of a schedule moves."""
 BACKLOG_AGE = dt.timedelta(days=7)
 """A day that lies further before the newest day of its source is backlog."""
 YOUNG_PAUSE = dt.timedelta(minutes=10)

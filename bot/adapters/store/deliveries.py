@@ -30,6 +30,7 @@ from bot.adapters.store.schema import (
     written_texts,
 )
 from bot.adapters.store.sql import Statement, chunks
+from bot.domain.backlog import ASKED
 from bot.domain.channels import ChannelKind, Target
 from bot.domain.delivery import CAUSE_TEXTS, OPT_OUT_TEXTS, WENT_OUT, OptOut, State, delivery_key
 from bot.domain.delivery import STATES as ALL_STATES
@@ -506,7 +507,7 @@ _UNNAMED = Statement(
 )
 _IS_ASKED = Statement(
     "SELECT 1 FROM deliveries JOIN planning_runs ON planning_runs.number = deliveries.run"
-    " WHERE deliveries.seq = :seq AND planning_runs.rule = 'asked'"
+    f" WHERE deliveries.seq = :seq AND planning_runs.rule = '{ASKED}'"
 )
 _ALERT = Statement(
     "SELECT alert.state, messages.id, messages.remote_id,"

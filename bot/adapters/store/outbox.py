@@ -33,6 +33,7 @@ from bot.adapters.store.schema import (
     targets,
 )
 from bot.adapters.store.sql import ForEach, Statement, chunks, insert, updating
+from bot.domain.backlog import ASKED
 from bot.domain.channels import ChannelKind, Target
 from bot.domain.delivery import FLOOD_GUARD_CAUSES, Kind, delivery_key
 from bot.domain.flood_guard import NO_GUARD, FloodGuard, full_until
@@ -394,11 +395,11 @@ _RECENTLY_SENT = Statement(
     " JOIN deliveries AS head ON head.seq = messages.number"
     " JOIN planning_runs ON planning_runs.number = head.run"
     " WHERE messages.target = ANY(:targets) AND messages.settled_at IS NOT NULL AND messages.settled_at > :since"
-    " AND coalesce(planning_runs.rule, '') <> 'asked'"
+    f" AND coalesce(planning_runs.rule, '') <> '{ASKED}'"
 )
 _NOT_ASKED = (
     "NOT EXISTS (SELECT 1 FROM planning_runs WHERE planning_runs.number = deliveries.run"
-    " AND planning_runs.rule = 'asked')"
+    f" AND planning_runs.rule = '{ASKED}')"
 )
 _WAITS_WITH_ALERT = (
     f"kind = {KINDS['quiz']} AND {_NOT_ASKED} AND EXISTS (SELECT 1 FROM deliveries AS alert"

@@ -51,6 +51,7 @@ from bot.adapters.store.schema import (
 )
 from bot.adapters.store.schema import micros as micros_of
 from bot.adapters.store.sql import insert, upsert
+from bot.domain.backlog import ASKED
 from bot.domain.chats import chat_target
 from bot.domain.papers import PaperId
 from bot.domain.planning import due_time
@@ -294,7 +295,7 @@ def _waiting(target: str, subscriber: str) -> Any:
             deliveries.c.state.in_(("pending", "held")),
             deliveries.c.kind.in_(("alert", "quiz")),
             deliveries.c.message.is_(None),
-            func.coalesce(planning_runs.c.rule, "") != "asked",
+            func.coalesce(planning_runs.c.rule, "") != ASKED,
         )
     )
 

@@ -33,6 +33,7 @@ from bot.adapters.store.schema import (
     votes,
 )
 from bot.adapters.store.sql import chunks, insert, upsert
+from bot.domain.backlog import ASKED
 from bot.domain.chats import CHAT, chat_of, chat_target, topics_prefix
 from bot.domain.delivery import Delivery, State, repeat_part
 from bot.domain.papers import Paper, PaperId, Question
@@ -310,7 +311,7 @@ class SqlQuizTransaction:
     def plan(self, planned: Sequence[Delivery], now: datetime, *, asked: bool = False) -> int:
         if not planned:
             return 0
-        return self._ingest.plan(planned, self._ingest.new_run(now, "asked" if asked else None))
+        return self._ingest.plan(planned, self._ingest.new_run(now, ASKED if asked else None))
 
     def release_now(self, key: str, now: datetime) -> bool:
         seq = delivery_ids(self._connection, [key]).get(key)
@@ -329,7 +330,7 @@ class SqlQuizTransaction:
                 message=None,
                 cause=None,
                 error=None,
-                run=self._ingest.new_run(now, "asked"),
+                run=self._ingest.new_run(now, ASKED),
             )
         )
         refresh_ready(self._connection, [target])
