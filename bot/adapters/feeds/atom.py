@@ -42,7 +42,7 @@ def _styled(before: bytes, feed: Feed) -> tuple[bytes, ...]:
     declaration, line, rest = before.partition(b"\n")
     if not site_url:
         return (before,)
-    path = f"{urlsplit(site_url).path.rstrip('/')}/feed.css"
+    path = f"{urlsplit(site_url).path}/feed.css"
     return declaration, line, f'<?xml-stylesheet type="text/css" href="{path}"?>\n'.encode(), rest
 
 
