@@ -52,15 +52,15 @@ class Item:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Occasion:
-    """The occasion of a roll-up: the end of quiet hours, or of an absence of `away_days` days (0: no absence)."""
+    """The occasion of a roll-up: the end of quiet hours, or of an absence of `away_days` days (None: there was none)."""
 
     quiet_hours: str = ""
     """The span, as `22:00–07:00`; empty for an absence."""
-    away_days: int = 0
+    away_days: int | None = None
 
     def heading(self, words: Wording, papers: str) -> str:
         """The first line of the message; `papers` is their number in words."""
-        if self.away_days:
+        if self.away_days is not None:
             return words.away.format(days=self.away_days, papers=papers)
         return words.slept.format(hours=self.quiet_hours, papers=papers)
 

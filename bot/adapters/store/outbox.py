@@ -317,14 +317,14 @@ class _LockedTarget(NamedTuple):
 
     number: int
     lease: int | None
-    is_suspended: int
+    is_suspended: bool
 
 
 def lock_targets(connection: Connection, targets: Iterable[str]) -> dict[str, _LockedTarget]:
     """Lock these targets until the transaction ends, so that nobody else claims or changes them; gives those stored, by key."""
     return {
-        key: _LockedTarget(*columns)
-        for key, *columns in _LOCK_TARGETS.rows(connection, targets=list(targets))
+        key: _LockedTarget(number, lease, bool(is_suspended))
+        for key, number, lease, is_suspended in _LOCK_TARGETS.rows(connection, targets=list(targets))
     }
 
 

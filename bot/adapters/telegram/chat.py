@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 from bot.adapters.telegram.client import BotClient, MenuScope, NotModified, SecondPoller, WrongToken
 from bot.adapters.telegram.commands import Conversation, menu
@@ -82,6 +82,10 @@ class Webhook:
     secret: str
 
 
+Admitted = Literal["answer", "refuse", "ignore"]
+"""What becomes of a request: an answer, a short one that there were too many, or nothing."""
+
+
 class Throttle:
     """Limits requests by key to `most` a minute."""
 
@@ -89,8 +93,8 @@ class Throttle:
         self._most = most
         self._requests: OrderedDict[object, deque[datetime]] = OrderedDict()
 
-    def admit(self, key: object, now: datetime) -> bool | None:
-        """True within the limit; False for the first request beyond it, which gets a short answer; None after that."""
+    def admit(self, key: object, now: datetime) -> Admitted:
+        """`answer` within the limit, `refuse` the first request beyond it, and `ignore` those after that."""
         requests = self._requests.setdefault(key, deque())
         self._requests.move_to_end(key)
         while len(self._requests) > _MOST_KEYS:
@@ -98,9 +102,9 @@ class Throttle:
         while requests and requests[0] <= now - _MINUTE:
             requests.popleft()
         if len(requests) > self._most:
-            return None
+            return "ignore"
         requests.append(now)
-        return len(requests) <= self._most
+        return "answer" if len(requests) <= self._most else "refuse"
 
 
 _MINUTE = timedelta(minutes=1)
@@ -310,20 +314,21 @@ class ChatService:
         if event is None:
             return ()
         admitted = self._admit(event)
-        if admitted is None:
+        if admitted == "ignore":
             return ()
-        if not admitted:
+        if admitted == "refuse":
             return await asyncio.to_thread(self.conversation.too_fast, event)
         may_change = await self._may_change(event)
         return await asyncio.to_thread(partial(self.conversation.decide, event, may_change=may_change))
 
-    def _admit(self, event: Event) -> bool | None:
-        """Whether the event is answered, see `Throttle`; events without an author always are."""
+    def _admit(self, event: Event) -> Admitted:
+        """What becomes of the event. One without an author is always answered; an inline query has no short answer."""
         if isinstance(event, InlineQuery):
-            return self._inline_queries.admit(event.author.id, self._clock.now()) or None
+            admitted = self._inline_queries.admit(event.author.id, self._clock.now())
+            return "answer" if admitted == "answer" else "ignore"
         author = getattr(event, "author", None)
         if author is None:
-            return True
+            return "answer"
         return self._requests.admit((event.chat.id, author.id), self._clock.now())
 
     async def _update_chat_facts(self, body: Mapping[str, Any]) -> None:

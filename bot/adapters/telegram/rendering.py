@@ -203,7 +203,7 @@ def render_alert(outgoing: OutgoingMessage, start: int = 0) -> Message | None:
     if left:
         text = (
             words.all_of_it
-            if outgoing.occasion and outgoing.occasion.away_days
+            if outgoing.occasion and outgoing.occasion.away_days is not None
             else words.more_heading.format(count=left)
         )
         more = alert_button(text, "page", outgoing, page.end, row=row)
@@ -301,7 +301,7 @@ def _page(outgoing: OutgoingMessage, start: int, words: Wording) -> _Page:
     items = outgoing.items
     within = len(items) - outgoing.limited
     last = within if start < within else len(items)
-    away = start == 0 and outgoing.occasion is not None and outgoing.occasion.away_days
+    away = start == 0 and outgoing.occasion is not None and outgoing.occasion.away_days is not None
     most = _BEST_WHILE_AWAY if away else _MOST_ENTRIES
     candidates = [ShownItem(item, words, _today(outgoing)) for item in items[start : min(start + most, last)]]
     names = {match.subscription for entry in candidates for match in entry.card.matches}
@@ -340,7 +340,7 @@ def _heading(outgoing: OutgoingMessage, start: int, end: int, words: Wording) ->
         quizzes = sum(bool(item.paper.edition(outgoing.language).quiz) for item in items)
         papers = (
             words.count(count)
-            if end == count or not outgoing.occasion.away_days
+            if end == count or outgoing.occasion.away_days is None
             else words.best_of.format(count=end, all=count + outgoing.more + outgoing.limited)
         )
         contents = " · ".join(
