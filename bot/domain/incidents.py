@@ -18,6 +18,9 @@ from bot.domain.subscriptions import Subscriber
 from bot.domain.text import mask_addresses, one_line
 
 Area = Literal["sources", "subscriptions", "channels"]
+"""What a finding of the doctor is about."""
+IncidentArea = Literal["sources", "channels", "targets", "program"]
+"""What an incident is about; `program` are the parts and jobs of `run`."""
 
 STOPPED = "stopped"
 SECOND_POLLER = "second poller"
@@ -26,7 +29,12 @@ REFUSED = "refused"
 NO_POLLS = "no polls"
 REPORTS = "reports unreadable"
 FAILING = "failing"
-"""The kinds of trouble that channels and their targets have, and (the last) parts of the program."""
+"""The kinds of trouble that channels, their targets and (the last) parts of the program have."""
+_AREAS: Mapping[str, IncidentArea] = {
+    **dict.fromkeys((TOPIC_GONE, REFUSED, NO_POLLS), "targets"),
+    FAILING: "program",
+}
+"""The area by kind of trouble; every other kind of this list is one of channels."""
 _NAMED = 8
 """Most incidents that one alarm names; further ones are counted."""
 _LONGEST = 300
@@ -51,7 +59,7 @@ class Incident:
     """Something that has been wrong since `since`; `what` describes it as last seen."""
 
     subject: str
-    """A source; in the area `channels` a channel, the key of a target, or a part of the program."""
+    """A source, a channel, the key of a target, or the name of a part of the program."""
     kind: str
     """Of a source `silent`, `empty`, `no authors`, `no keys`, `changed form`, `unreadable`, `unreachable` or
     `nothing new`; of a channel `stopped`, `second poller` or `reports unreadable`; of a target `topic gone`, `refused`
@@ -59,10 +67,10 @@ class Incident:
     """
     what: str
     since: dt.datetime
-    area: Area = "sources"
+    area: IncidentArea = "sources"
 
     @property
-    def key(self) -> tuple[Area, str, str]:
+    def key(self) -> tuple[IncidentArea, str, str]:
         return self.area, self.subject, self.kind
 
 
@@ -81,20 +89,20 @@ class IncidentDiff:
 def compare_sources(
     findings: Iterable[Finding], before: Sequence[Incident], now: dt.datetime
 ) -> IncidentDiff:
-    """The change that these findings make to the incidents of sources; those of channels stay as they are.
+    """The change that these findings make to the incidents of sources; all others stay as they are.
 
     Of several urgent findings of one kind on one source the last describes the incident.
     """
-    channel_incidents = tuple(incident for incident in before if incident.area != "sources")
+    others = tuple(incident for incident in before if incident.area != "sources")
     known = {incident.key: incident for incident in before if incident.area == "sources"}
-    current: dict[tuple[Area, str, str], Incident] = {}
+    current: dict[tuple[IncidentArea, str, str], Incident] = {}
     for finding in findings:
         if finding.area != "sources" or not finding.urgent:
             continue
         fresh = Incident(subject=finding.subject, kind=finding.kind, what=finding.what, since=now)
         current[fresh.key] = replace(known.get(fresh.key, fresh), what=finding.what)
     return IncidentDiff(
-        open=(*channel_incidents, *current.values()),
+        open=(*others, *current.values()),
         opened=tuple(incident for key, incident in current.items() if key not in known),
         closed=tuple(incident for key, incident in known.items() if key not in current),
     )
@@ -104,7 +112,7 @@ def report_incident(
     subject: str, kind: str, what: str, before: Sequence[Incident], now: dt.datetime
 ) -> IncidentDiff:
     """The change when a channel, a target or a part of the program is in trouble; one that is open gets a new `what`."""
-    fresh = Incident(subject=subject, kind=kind, what=what, since=now, area="channels")
+    fresh = Incident(subject=subject, kind=kind, what=what, since=now, area=_AREAS.get(kind, "channels"))
     known = next((incident for incident in before if incident.key == fresh.key), None)
     if known is None:
         return IncidentDiff(open=(*before, fresh), opened=(fresh,))
@@ -118,7 +126,8 @@ def resolve_incidents(subject: str, before: Sequence[Incident], *kinds: str) -> 
     over = tuple(
         incident
         for incident in before
-        if (incident.area, incident.subject) == ("channels", subject)
+        if incident.subject == subject
+        and incident.area != "sources"
         and (not kinds or incident.kind in kinds)
     )
     return IncidentDiff(open=tuple(incident for incident in before if incident not in over), closed=over)

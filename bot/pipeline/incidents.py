@@ -61,12 +61,12 @@ class IncidentLog:
         for incident in diff.opened:
             log.error(
                 _event(incident, "alarm"),
-                extra={"source": incident.subject, "kind": incident.kind, "what": incident.what},
+                extra={"subject": incident.subject, "kind": incident.kind, "what": incident.what},
             )
         for incident in diff.closed:
             log.info(
                 _event(incident, "well_again"),
-                extra={"source": incident.subject, "kind": incident.kind, "since": incident.since},
+                extra={"subject": incident.subject, "kind": incident.kind, "since": incident.since},
             )
         if planned:
             self._on_planned()
@@ -87,7 +87,7 @@ class IncidentLog:
 
 
 def _event(incident: Incident, what: str) -> str:
-    return f"{'channel' if incident.area == 'channels' else 'source'}.{what}"
+    return f"{incident.area.removesuffix('s')}.{what}"
 
 
 class SourceWatch:

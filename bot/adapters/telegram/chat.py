@@ -83,7 +83,7 @@ class Webhook:
 
 
 Admitted = Literal["answer", "refuse", "ignore"]
-"""What becomes of a request: an answer, a short one that there were too many, or nothing."""
+"""The fate of a request: an answer, a short one that there were too many, or nothing."""
 
 
 class Throttle:
@@ -322,7 +322,7 @@ class ChatService:
         return await asyncio.to_thread(partial(self.conversation.decide, event, may_change=may_change))
 
     def _admit(self, event: Event) -> Admitted:
-        """What becomes of the event. One without an author is always answered; an inline query has no short answer."""
+        """Decide on the event. One without an author is always answered; an inline query has no short answer."""
         if isinstance(event, InlineQuery):
             admitted = self._inline_queries.admit(event.author.id, self._clock.now())
             return "answer" if admitted == "answer" else "ignore"

@@ -175,12 +175,12 @@ def stop_findings(counts: "Counts") -> "Iterator[Finding]":
 
 
 def incident_findings(incidents: "Iterable[Incident]") -> "Iterator[Finding]":
-    """Findings: open incidents of channels and targets, except the stops in `stop_findings`."""
+    """Findings: open incidents of channels, targets and the program, except the stops in `stop_findings`."""
     from bot.app.config.channels.channel_type import finding
     from bot.domain.incidents import STOPPED
 
     for incident in incidents:
-        if incident.area == "channels" and incident.kind != STOPPED:
+        if incident.area != "sources" and incident.kind != STOPPED:
             since = f"since {incident.since:%Y-%m-%d %H:%M} UTC"
             yield finding(incident.subject, incident.kind, f"{incident.kind} {since}: {incident.what}")
 

@@ -282,7 +282,7 @@ def alarm_lines(unsent: "Sequence[tuple[DeliveryRecord, WrittenText]]") -> list[
 def incident_lines(incidents: "Sequence[Incident]") -> list[str]:
     """Lines about open incidents."""
     return [
-        f"{'SOURCE' if incident.area == 'sources' else 'CHANNEL':<11}  {printable(incident.subject)}: {incident.kind} ({printable(incident.what)}), "
+        f"{incident.area.removesuffix('s').upper():<11}  {printable(incident.subject)}: {incident.kind} ({printable(incident.what)}), "
         f"since {incident.since:%Y-%m-%d %H:%M} UTC"
         for incident in incidents
     ]
