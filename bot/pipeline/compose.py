@@ -102,7 +102,7 @@ class MessageBuilder:
                 return self._quiz(claim, subscriber)
             case "edit":
                 return self._edit(claim, subscriber)
-            case "alarm" | "look_back":
+            case _:  # an alarm or a look back
                 return self._written(claim, subscriber)
 
     def _recipient(self, claim: Claim) -> Subscriber | None:
