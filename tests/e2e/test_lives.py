@@ -54,7 +54,7 @@ def test_a_topic_that_is_deleted_is_answered_in_the_chat_seen_everywhere_and_for
     assert [message.thread for message in bot_api.messages] == [None]
     ran = paperboy("status")
     assert ran.code == 1
-    assert f"CHANNEL      {PLACE}: topic gone (" in ran.out
+    assert f"TARGET       {PLACE}: topic gone (" in ran.out
     assert f"TOPIC GONE {PLACE}: its messages go to the chat itself" in paperboy("explain", HALA, "alice").out
     assert "topic gone" in paperboy("doctor").out
     forum.topics.add(7)
