@@ -42,7 +42,22 @@ FILLERS = {
 """Names that say nothing of what a loop is over."""
 DATA = {"bot/domain/query/folding.py": {"shelf"}}
 """Replaced words that are no names there: the list of irregular plurals has them."""
-RIDDLES = ("What ", "Who ", "Whoever ", "Where ", "See the port")
+RIDDLES = ("What ", "Who ", "Whoever ", "Where", "See the port")
+PREPOSITIONS = (
+    "As ",
+    "At ",
+    "By ",
+    "For ",
+    "From ",
+    "In ",
+    "None ",
+    "Of ",
+    "On ",
+    "So ",
+    "To ",
+    "Up ",
+    "With ",
+)
 """Beginnings of a docstring that describes instead of defining."""
 
 
@@ -211,7 +226,7 @@ def test_docstrings_define(trees: dict[str, ast.Module]) -> None:
         for node in ast.walk(tree):
             if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
                 text = ast.get_docstring(node) or ""
-                if text.startswith(RIDDLES):
+                if text.startswith((*RIDDLES, *PREPOSITIONS)):
                     wrong.append(f"{file}:{getattr(node, 'lineno', 1)} {text.splitlines()[0]}")
     assert wrong == []
 

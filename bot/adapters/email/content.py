@@ -363,7 +363,7 @@ def _points(card: Card) -> Iterator[CardPoint]:
 
 
 def _first_sentences(text: Pieces) -> Pieces:
-    """As many of the first sentences as fit in _POINT_LENGTH; a longer first one is cut."""
+    """The first sentences, as many as fit in _POINT_LENGTH; a longer first one is cut."""
     length = 0
     for sentence in sentences(text_of(text)):
         if length + len(sentence) + 1 > _POINT_LENGTH:

@@ -146,7 +146,7 @@ class MaildirReports:
         """Names of mails that turned out to be no reports."""
 
     def read(self, take: Take) -> None:
-        """As `ReportBox`; a missing Maildir counts as empty."""
+        """See `ReportBox`; a missing Maildir counts as empty."""
         try:
             self._read(take)
         except OSError as error:
@@ -200,7 +200,7 @@ class ImapReports:
         return f"ImapReports({self._folder})"
 
     def read(self, take: Take) -> None:
-        """As `ReportBox`."""
+        """See `ReportBox`."""
         try:
             self._read(take)
         except (OSError, imaplib.IMAP4.error) as error:

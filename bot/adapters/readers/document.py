@@ -106,7 +106,7 @@ def decode(data: bytes, *, name: str) -> DigestText:
 
 
 def _encoding_by_bytes(data: bytes) -> str:
-    """By the byte order mark, or by the zero bytes that UTF-16 has in any Latin text; UTF-8 otherwise."""
+    """The encoding that the byte order mark tells, or the zero bytes that UTF-16 has in any Latin text; UTF-8 otherwise."""
     if data[:2] in _WIDE:
         return _WIDE[data[:2]]
     head = data[:_LOOKED_AT]

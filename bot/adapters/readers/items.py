@@ -527,7 +527,7 @@ def _around(item: OutlineItem, usual: int, *, alone: bool) -> Iterator[tuple[int
 
 
 def _title_of_page(item: OutlineItem, headings: list[Block]) -> Block | None:
-    """Of the highest headings of a page about one paper the last one before the paper's link: the first are the site's."""
+    """The title of a page about one paper: the last of its highest headings before the paper's link (the first are the site's)."""
     highest = [heading for heading in headings if heading.level == min(other.level for other in headings)]
     if len(highest) < 2:
         return None
@@ -588,7 +588,7 @@ def _take_property(cell: Block, record: Record, pending: str) -> str:
 
 
 def _take_loose(loose: list[str], record: Record, title: str) -> None:
-    """Of the texts without labels the longest may be the summary, and one of the first the authors."""
+    """Takes summary and authors from texts without labels: the longest may be the summary, one of the first the authors."""
     texts = [text for text in loose if title not in text]
     longest = max((text for text in texts if not looks_like_names(text)), key=len, default="")
     if not record.summaries and len(longest) >= LONG:

@@ -111,7 +111,7 @@ def on_papers(
     paper_ids: Iterable[PaperId],
     subscribers: Iterable[str] | None = None,
 ) -> dict[str, dict[PaperId, Names]]:
-    """By subscriber, and by paper: the notices on these papers, of all subscribers or only of these."""
+    """The notices on these papers, by subscriber and paper; of all subscribers or only of these."""
     papers = {number: paper for paper, number in ids.of_papers(set(paper_ids)).items()}
     if not papers:
         return {}
@@ -186,7 +186,7 @@ def _joined(groups: Mapping[Names, Sequence[int]], quoted: Callable[[str], str])
 
 
 def _read(text: str) -> dict[int, Names]:
-    """By the number of a paper: the subscriptions, from the column `papers`."""
+    """The subscriptions by the number of a paper, from the column `papers`."""
     names_by_paper: dict[int, Names] = {}
     names: Names = ()
     for item in json.loads(text):

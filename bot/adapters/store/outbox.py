@@ -468,7 +468,7 @@ def _postpone(connection: Connection, numbers: Sequence[int], guard: FloodGuard,
 
 
 def _due_rows(connection: Connection, numbers: Iterable[int], now: int) -> dict[int, list[_WaitingRow]]:
-    """By target: the oldest due rows, from which its next message is chosen; exactly the rows of a message that was
+    """The oldest due rows by target, from which its next message is chosen; exactly the rows of a message that was
     tried before where that comes next.
     """
     rows: dict[int, list[_WaitingRow]] = defaultdict(list)

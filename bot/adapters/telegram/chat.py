@@ -132,7 +132,7 @@ class ChatService:
         waits: Waits | None = None,
         webhook: Webhook | None = None,
     ) -> None:
-        """With a `webhook` updates are stored by the web server, which may be another process."""
+        """`webhook`: updates are stored by the web server, which may be another process."""
         self._webhook = webhook
         self._update_stored = asyncio.Event()
         self._requests = Throttle()

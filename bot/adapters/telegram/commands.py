@@ -316,7 +316,7 @@ COMMANDS: dict[str, Command] = {
 
 
 def menu(language: str, scope: MenuScope) -> dict[str, str]:
-    """By command: what it does, in that language, for the chats of a scope; a number is an operator's chat."""
+    """The commands of a scope's chats, with what each does in that language; a number is an operator's chat."""
     listed = {}
     for command in COMMANDS.values():
         if scope in ("everywhere", "private") or isinstance(scope, int):

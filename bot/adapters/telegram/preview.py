@@ -191,7 +191,7 @@ class Preview:
         return f"Telegram {what} to {self.address}" + (", a reply to the alert" if self.is_reply else "")
 
     def text(self) -> str:
-        """For a terminal."""
+        """The preview as text for a terminal."""
         return plain_preview(self.content, self.heading)
 
 

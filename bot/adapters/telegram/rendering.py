@@ -282,7 +282,7 @@ def render_written(text: WrittenText) -> Message:
 
 
 def render_list(heading: str, items: tuple[Item, ...], language: str, *, first: int = 1) -> Message:
-    """As many of the papers as fit below the heading, numbered from `first` on."""
+    """A list of the papers, as many as fit below the heading, numbered from `first` on."""
     words = wording(language)
     entries = [ShownItem(item, words).short(number, dated=True) for number, item in enumerate(items, first)]
     while not (whole := joined("\n\n", (bold(heading), *entries))).fits:

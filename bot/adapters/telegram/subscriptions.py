@@ -245,7 +245,7 @@ def cancel(request: Request, proposal_id: str) -> Actions:
 
 
 def _admitted(request: Request, proposal: Proposal) -> Actions | None:
-    """None where the chat may subscribe; otherwise the actions that ask the operators, once, and say so."""
+    """The actions that ask the operators, once, and say so; None where the chat may subscribe."""
     site, name = request.services.site, request.subscriber
     admission = request.preferences.admission(name)
     is_operator = request.author.id in site.operators

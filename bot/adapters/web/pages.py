@@ -182,7 +182,7 @@ class Pages:
         is_open: bool = False,
         capabilities: CapabilitiesOf,
     ) -> None:
-        """With `mail` visitors can sign up by mail address; where the site `is_open`, they can make private feeds."""
+        """`mail`: visitors can sign up by mail address. `is_open`: they can make private feeds."""
         self._quiz = quiz
         self._mail = mail
         self._is_open = is_open

@@ -71,7 +71,7 @@ def feeds(
 
 
 def _lines(addresses: Sequence[FeedAddress]) -> Iterator[str]:
-    """In a pipe a line with tabs for each feed; on a terminal a line for each address, so that none is wrapped."""
+    """The lines to print: in a pipe one with tabs for each feed; on a terminal one for each address, so that none is wrapped."""
     style = style_of(sys.stdout)
     for address in addresses:
         name = address.subscriber or "all papers"

@@ -284,12 +284,12 @@ class Email(Section):
 
     @property
     def password(self) -> SecretStr:
-        """Of `password` or `password_file`; empty for none."""
+        """The password from `password` or `password_file`; empty for none."""
         return self.password_file or self.inline_password
 
     @property
     def reports_password(self) -> SecretStr:
-        """Of `reports_password` or `reports_password_file`; empty for none."""
+        """The password from `reports_password` or `reports_password_file`; empty for none."""
         return self.reports_password_file or self.inline_reports_password
 
     @model_validator(mode="after")
@@ -339,7 +339,7 @@ class Telegram(Section):
 
     @property
     def token(self) -> SecretStr:
-        """Of `token` or `token_file`; empty for previews."""
+        """The token from `token` or `token_file`; empty for previews."""
         return self.token_file or self.inline_token
 
 

@@ -145,7 +145,7 @@ class YamlDocument:
 
     @property
     def faults(self) -> tuple[Fault, ...]:
-        """In file order."""
+        """The faults in file order."""
         return tuple(self.fault_at(offset, message) for offset, message in sorted(self._faults))
 
     @property

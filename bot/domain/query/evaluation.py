@@ -134,7 +134,7 @@ def missing(query: Query, document: Document) -> tuple[str, ...]:
 
 
 def missing_terms(query: Query, has: Callable[[Atom], bool]) -> tuple[str, ...]:
-    """As `missing`, for a paper of which only is known whether it has an atom."""
+    """`missing` for a paper of which only is known whether it has an atom."""
     lacking = sorted(_lacking(query.root, has), key=lambda leaf: _atom(leaf).position)
     return tuple(
         dict.fromkeys(
@@ -303,7 +303,7 @@ def _in_part(atom: Atom, document: Document, part: int) -> Iterator[tuple[int, i
 
 
 def _near(near: Near, lefts: Iterable[int], rights: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """From each occurrence of the left phrase to the closest right one, where that is close enough.
+    """The occurrences of a NEAR: from each left phrase to the closest right one, where that is close enough.
 
     Takes the numbers of the phrases' first words; there is a right one.
     """

@@ -77,7 +77,7 @@ def need_of(node: Node) -> Need | None:
 
 
 def need_but_for_one(node: Node) -> Need | None:
-    """As `need_of`, for papers that match the node, or would if they had one more of its terms."""
+    """`need_of` for papers that match the node, or would if they had one more of its terms."""
     match node:
         case And() if len(node.children) <= _MOST_SPARED:
             needs = [need_of(child) for child in node.children]
@@ -93,7 +93,7 @@ def need_but_for_one(node: Node) -> Need | None:
 
 
 def need_of_something(node: Node) -> Need | None:
-    """As `need_of`, for papers that have any word of the node, or a longer word that begins with one."""
+    """`need_of` for papers that have any word of the node, or a longer word that begins with one."""
     return _any_of(
         _term(atom.scope, word, begins=word.mode != "exact")
         for atom in atoms(node)

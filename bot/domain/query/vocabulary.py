@@ -60,7 +60,7 @@ class PieceVocabulary(dict[str, int]):
         return numbers
 
     def folded_texts(self, numbers: Sequence[int]) -> list[str]:
-        """Of each field the folded words: a line for each part, with a blank before and after each word."""
+        """The folded words of each field: a line for each part, with a blank before and after each word."""
         if len(self.folded) < len(self.pieces):
             self._fold_new()
         texts = "".join(itemgetter(*numbers)(self.folded)).split(FIELD_END)

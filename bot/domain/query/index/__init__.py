@@ -169,7 +169,7 @@ class Index:
             yield start, Batch(documents[start:], self._atoms, self._paper_words)
 
     def _matches_of(self, batch: Batch) -> Iterator[tuple[Ints, Masks]]:
-        """For each 64 papers the handles of the queries that match, each once, and their masks."""
+        """The handles of the queries that match, each once, and their masks, for each 64 papers."""
         self._masks.begin(self._atoms.size, len(batch.documents))
         batch.add_to(self._masks)
         if self._atoms.is_used(COMPLEX_ROOT):
@@ -366,7 +366,7 @@ class _Candidates(NamedTuple):
     """
 
     def masks(self, column: Masks) -> Masks:
-        """By candidate: the mask of the papers in which all its literals hold, from a column of `NodeMasks`."""
+        """The mask of the papers in which all literals hold, by candidate, from a column of `NodeMasks`."""
         masks = column.take(self.rows)
         for candidates, rows, negated in self.tests:
             masks[candidates] &= column.take(rows) ^ negated
@@ -455,7 +455,7 @@ class PersistentIndex:
         return matches >> _DOCUMENT_BITS, matches & ((1 << _DOCUMENT_BITS) - 1)
 
     def _handles_of(self, wanted: Sequence[bytes]) -> list[int]:
-        """For each digest the handle of a query with it, each handle once; NOTHING where none is left."""
+        """The handle of a query with it for each digest, each handle once; NOTHING where none is left."""
         first: dict[bytes, int] = {}
         successors = [NOTHING] * len(self._digests)
         for handle in range(len(self._digests) - 1, -1, -1):

@@ -104,7 +104,7 @@ class DuplicateFinder:
         self._last: Ints = np.zeros(0, dtype=np.int32)
 
     def representatives(self, numbers: Ints | Longs, size: int) -> Ints:
-        """For each number, all below `size`, the index of its last occurrence: equal numbers get the same index.
+        """The index of the last occurrence of each number, all below `size`: equal numbers get the same index.
 
             numbers          5  8  5
             representatives  2  1  2    so that `representatives == arange` keeps each number once: 8, 5
@@ -119,7 +119,7 @@ class DuplicateFinder:
 
 
 def runs(starts: Ints | Longs, counts: Ints | Longs) -> Longs:
-    """For each start and count: `count` consecutive numbers from `start` on.
+    """The runs one after the other: `count` consecutive numbers from each `start` on.
 
     starts  0  4    counts  3  1    →    0 1 2 4
     """

@@ -257,7 +257,7 @@ class Atoms:
             uses[node] -= 1
 
     def children_of(self, parents: Ints, labels: Ints) -> Ints:
-        """For each node its child with the label (not 0) at the same index; NOTHING where there is none."""
+        """The child of each node with the label (not 0) at the same index; NOTHING where there is none."""
         return self.nodes_by_edge.find(parents.astype(np.uint64) << np.uint64(32) | labels.astype(np.uint64))
 
     def depths(self, nodes: Longs) -> Longs:

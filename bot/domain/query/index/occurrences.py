@@ -199,7 +199,7 @@ class Pairs(NamedTuple):
 
 
 def near_masks(occurrences: Occurrences, parts: Ints, pairs: Pairs, papers: int) -> Masks:
-    """For each pair the mask of the papers in which its nodes occur near each other within one part, in either order."""
+    """The mask of each pair: the papers in which its nodes occur near each other within one part, in either order."""
     keys = occurrences.nodes << 32 | occurrences.positions
     order = np.argsort(keys)
     masks = empty_masks(len(pairs.left), papers)

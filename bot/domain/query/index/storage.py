@@ -180,11 +180,11 @@ class _Sorted:
         return PackedRows(counts=counts, targets=self._codes.astype(np.int32), rests=rests)
 
     def rests(self, start: int) -> tuple[Ints, Ints]:
-        """By row the head of its list of other literals, and the successors of the cells, which begin at `start`."""
+        """The heads of the rows' lists of other literals, and the successors of the cells, which begin at `start`."""
         return _linked_lists(self._of_other, len(self.pivots), start)
 
     def filed(self, targets: int, start: int) -> tuple[Ints, tuple[Ints, Ints]]:
-        """By target the head of its list of nodes; and the values and successors of these lists."""
+        """The heads of the targets' lists of nodes; and the values and successors of these lists."""
         order = np.argsort(self._codes >> 1, kind="stable")
         first, successors = _linked_lists(self._codes[order] >> 1, targets, start)
         return first, (self.pivots[order].astype(np.int32), successors)
