@@ -63,7 +63,7 @@ class Score:
         back = "" if self.seconds is None else f"all out after {self.seconds:.1f} s  "
         return (
             f"{self.part:<20} {self.expected:>6} expected  {self.lost} lost  {self.repeated} repeated"
-            f"  {self.uncertain:>3} uncertain, {self.false_doubt} falsely  {back}{self.apply}"
+            f"  {self.uncertain:>3} uncertain, {self.false_doubt} falsely  {back}{self.note}"
         )
 
 

@@ -203,7 +203,7 @@ async def talking(
         webhook=webhook,
     )
     if not introduces:
-        service._introduce = _nothing  # type: ignore[method-assign]
+        service._set_menus = _nothing  # type: ignore[method-assign]
     talk = Talk(api, made, service)
     service._wake = lambda: setattr(talk, "woken", talk.woken + 1)
     stop = asyncio.Event()
