@@ -18,6 +18,7 @@ from bot.domain.mailbox import Mailbox
 from bot.domain.message import Begin, OutgoingMessage, Receipt, WrittenText, unrecorded
 from bot.domain.sign_ups import ConfirmationRequest
 from bot.domain.text import one_line
+from bot.domain.translations import wording
 
 
 class Transport(Protocol):
@@ -139,12 +140,24 @@ def _alert(outgoing: OutgoingMessage, settings: EmailSettings) -> tuple[EmailCon
 
 
 def _written(outgoing: OutgoingMessage, text: WrittenText, settings: EmailSettings) -> bytes:
-    """The mail of an alarm or a look back, without List headers: those are for what subscriptions bring."""
+    """The mail of an alarm or a look back. A look back can be unsubscribed from; an alarm is part of an operator's work."""
     paragraphs = [one_line(paragraph) for paragraph in text.body.split("\n\n")]
     title = html.escape(one_line(text.subject))
     body = "\n".join(f"<p>{html.escape(paragraph)}</p>" for paragraph in paragraphs)
+    unsubscribe, links = None, list[tuple[str, str]]()
+    if outgoing.kind == "look_back":
+        words, site = wording(outgoing.language), settings.site
+        if outgoing.preferences_token:
+            links.append((words.preferences, site.preferences(outgoing.preferences_token)))
+        if outgoing.unsubscribe_token:
+            unsubscribe = site.unsubscribe(outgoing.unsubscribe_token)
+            links.append((words.unsubscribe, unsubscribe))
+        paragraphs += ["\n".join(f"{label}{words.colon}{url}" for label, url in links)] if links else []
+        anchors = " · ".join(f'<a href="{html.escape(url)}">{label}</a>' for label, url in links)
+        body += f"\n<p>{anchors}</p>"
+    language = outgoing.language if outgoing.kind == "look_back" else "en"
     page = (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">\n'
+        f'<!doctype html>\n<html lang="{language}"><head><meta charset="utf-8">\n'
         '<meta name="color-scheme" content="light dark">\n'
         f"<title>{title}</title></head>\n"
         f'<body style="{_ALARM_STYLE}">\n<h1 style="font-size:1.25em">{title}</h1>\n{body}\n</body></html>\n'
@@ -152,6 +165,7 @@ def _written(outgoing: OutgoingMessage, text: WrittenText, settings: EmailSettin
     headers = [
         *_headers(outgoing, _subject(text, settings), settings),
         "Auto-Submitted: auto-generated",
+        *_unsubscribe_headers(unsubscribe),
     ]
     return alternatives(headers, text="\n\n".join(paragraphs) + "\n", html=page, name=outgoing.id)
 
@@ -216,15 +230,19 @@ def _thread(outgoing: OutgoingMessage) -> list[str]:
 
 
 def _list_headers(outgoing: OutgoingMessage, content: EmailContent, settings: EmailSettings) -> list[str]:
-    headers = [
+    return [
         *_headers(outgoing, content.subject, settings),
         mailbox_header(
             "List-Id", Mailbox(name=content.site_title, address=f"digest.{settings.sender.domain}")
         ),
         "Auto-Submitted: auto-generated",
+        *_unsubscribe_headers(content.unsubscribe_url),
     ]
-    if content.unsubscribe_url:
-        headers.append(f"List-Unsubscribe: <{content.unsubscribe_url}>")
-        if content.unsubscribe_url.startswith("https:"):  # required for one-click (RFC 8058 §3.1)
-            headers.append("List-Unsubscribe-Post: List-Unsubscribe=One-Click")
-    return headers
+
+
+def _unsubscribe_headers(url: str | None) -> list[str]:
+    if url is None:
+        return []
+    one_click = url.startswith("https:")  # required for it (RFC 8058 §3.1)
+    post = ["List-Unsubscribe-Post: List-Unsubscribe=One-Click"] if one_click else []
+    return [f"List-Unsubscribe: <{url}>", *post]

@@ -16,7 +16,7 @@ from bot.adapters.email.content import MOST_ENTRIES, EmailSettings
 from bot.adapters.email.publisher import MAX_MAIL_BYTES, EmailPublisher, compose, compose_text
 from bot.domain.errors import Refused
 from bot.domain.mailbox import Mailbox
-from bot.domain.message import OutgoingMessage, Receipt
+from bot.domain.message import OutgoingMessage, Receipt, WrittenText
 from bot.domain.papers import Links, Point, Question, Summary
 from bot.domain.site import SiteAddresses
 from tests.builders import a_paper, a_question, a_reason, an_alarm_message, an_edition, an_item, an_outgoing
@@ -509,6 +509,26 @@ def test_a_mail_can_be_read_in_a_terminal() -> None:
 def test_the_id_becomes_a_message_id_whatever_it_is() -> None:
     odd = parsed(compose(an_outgoing(id="a b@c>\r\nBcc: x"), SETTINGS))["Message-ID"]
     assert re.fullmatch(r"<[0-9a-f]{32}@example\.org>", odd)
+
+
+@pytest.mark.parametrize(
+    ("language", "label", "shown"),
+    [("en", "Unsubscribe", "Unsubscribe: https://"), ("zh", "退订", "退订：https://")],
+)
+def test_a_look_back_can_be_unsubscribed_from(language: str, label: str, shown: str) -> None:
+    text = WrittenText(subject="Your week: 4 new papers", body="llm 4")
+    tokens = {"unsubscribe_token": "u1", "preferences_token": "p1"}
+    message = replace(an_outgoing(), kind="look_back", items=(), text=text, language=language, **tokens)
+    mail = parsed(compose(message, SETTINGS))
+    assert mail["List-Unsubscribe"] == "<https://papers.example.org/unsubscribe/u1>"
+    assert mail["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    plain = mail.get_body(("plain",)).get_content()  # type: ignore[union-attr]
+    assert f"{shown}papers.example.org/unsubscribe/u1" in plain
+    assert "https://papers.example.org/preferences/p1" in plain
+    page = LexborHTMLParser(mail.get_body(("html",)).get_content())  # type: ignore[union-attr]
+    assert page.css_first('a[href="https://papers.example.org/unsubscribe/u1"]').text() == label
+    without = parsed(compose(replace(message, unsubscribe_token=None, preferences_token=None), SETTINGS))
+    assert without["List-Unsubscribe"] is None
 
 
 def test_an_alarm_says_the_same_in_both_parts_and_carries_nothing_of_a_list() -> None:
