@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bot.adapters.store import Store
+from bot.domain.flowchart import Flowchart
 from bot.domain.papers import Edition, Links, Paper, PaperId, Point, Summary
 
 _SHAPES = {
@@ -86,7 +87,8 @@ def made_up(count: int, rng: random.Random, words: list[str]) -> list[Paper]:
             date=day,
             latest=day,
             links=Links(abs=f"https://arxiv.org/abs/{number}"),
-            editions=(Edition(language="en", points=points, drawing=_DRAWING),) if drawn else (),
+            editions=(Edition(language="en", points=points),) if drawn else (),
+            flowchart=Flowchart(drawing=_DRAWING) if drawn else None,
             sources=("made.md",),
         )
 

@@ -61,7 +61,7 @@ def measure(folder: Path) -> None:
 
 def measure_drawings(folder: Path) -> None:
     digests = [read_digest(path.read_bytes(), name=path.name) for path in sorted(folder.iterdir())]
-    found = [entry.edition("en").drawing for digest in digests for entry in digest.entries]
+    found = [entry.flowchart.drawing for digest in digests for entry in digest.entries if entry.flowchart]
     drawings = [drawing for drawing in found if drawing]
     seconds = fastest(lambda: [safe_svg(drawing) for drawing in drawings])
     print(f"drawings: {len(drawings)} made safe, {seconds / len(drawings) * 1e3:.2f} ms each")

@@ -127,6 +127,8 @@ def gained(before: Paper, after: Paper) -> frozenset[Gain]:
         gains.add("summary")
     if after.links != before.links:
         gains.add("links")
+    if after.flowchart != before.flowchart:
+        gains.add("flowchart")
     return frozenset(gains)
 
 
@@ -140,8 +142,6 @@ def _edition_gains(before: Edition, after: Edition) -> frozenset[Gain]:
     gains: set[Gain] = set()
     if after.points != before.points:
         gains.add("points")
-    if (after.flowchart, after.drawing) != (before.flowchart, before.drawing):
-        gains.add("flowchart")
     if after.quiz != before.quiz:
         gains.add("quiz")
     if _has_other_answers(before.quiz, after.quiz):

@@ -14,6 +14,8 @@ from functools import lru_cache
 from typing import Literal, NewType
 from urllib.parse import unquote
 
+from bot.domain.flowchart import Flowchart, merged
+
 PaperId = NewType("PaperId", str)
 """`arxiv:2509.14008`, `arxiv:cs/0112017`, `doi:10.1101/…` and the other ID_KINDS; else `title:` and 16 hex digits."""
 
@@ -263,10 +265,6 @@ class Edition:
     title: str | None = None
     summary: str | None = None
     points: tuple[Point, ...] = ()
-    flowchart: str | None = None
-    """The flowchart's words, one line."""
-    drawing: str | None = None
-    """The flowchart's own SVG markup, as found: untrusted, never shown without being made safe."""
     quiz: tuple[Question, ...] = ()
 
     def filled_from(self, other: "Edition") -> "Edition":
@@ -276,8 +274,6 @@ class Edition:
             title=self.title or other.title,
             summary=self.summary or other.summary,
             points=self.points or other.points,
-            flowchart=self.flowchart or other.flowchart,
-            drawing=self.drawing or other.drawing,
             quiz=better_quiz(self.quiz, other.quiz),
         )
 
@@ -311,6 +307,7 @@ class Entry:
     score: str | None = None
     """The digest's own mark or votes, as written."""
     links: Links = field(default_factory=Links)
+    flowchart: Flowchart | None = None
     editions: tuple[Edition, ...] = ()
     """At most one per language; the digest's first language first."""
 
@@ -347,6 +344,7 @@ class Paper:
     comment: str | None = None
     score: str | None = None
     links: Links = field(default_factory=Links)
+    flowchart: Flowchart | None = None
     editions: tuple[Edition, ...] = ()
     sources: tuple[str, ...] = ()
 
@@ -400,6 +398,7 @@ def merge(known: Paper | None, entry: Entry, *, source: str, day: dt.date | None
             comment=entry.comment,
             score=entry.score,
             links=entry.links.filled_from(_NO_LINKS) if entry.links.other else entry.links,
+            flowchart=entry.flowchart,
             editions=entry.editions,
             sources=(source,),
         )
@@ -417,6 +416,7 @@ def merge(known: Paper | None, entry: Entry, *, source: str, day: dt.date | None
         comment=first.comment or second.comment,
         score=first.score or second.score,
         links=first.links.filled_from(second.links),
+        flowchart=merged(first.flowchart, second.flowchart),
         editions=_editions(first.editions, second.editions),
         sources=known.sources if source in known.sources else (*known.sources, source),
     )

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.domain.digests import FARTHEST_AHEAD, Diff, Digest, diff, gained, plausible_day, with_plausible_days
+from bot.domain.flowchart import Flowchart
 from bot.domain.papers import Edition, Links, Paper, PaperId, Point, Summary
 from tests.builders import a_digest, a_paper, a_question, a_quiz, an_edition, an_entry
 
@@ -105,22 +106,8 @@ BASE = a_paper(editions=(an_edition(quiz=a_quiz()),))
             {"points"},
         ),
         ({"editions": (an_edition(quiz=a_quiz(2)),)}, {"quiz"}),
-        (
-            {
-                "editions": (
-                    Edition(language="en", points=BASE.editions[0].points, quiz=a_quiz(), flowchart="x"),
-                )
-            },
-            {"flowchart"},
-        ),
-        (
-            {
-                "editions": (
-                    Edition(language="en", points=BASE.editions[0].points, quiz=a_quiz(), drawing="x"),
-                )
-            },
-            {"flowchart"},
-        ),
+        ({"flowchart": Flowchart(text="x")}, {"flowchart"}),
+        ({"flowchart": Flowchart(drawing="x")}, {"flowchart"}),
     ],
 )
 def test_what_is_worth_telling(parts: dict[str, object], gains: set[str]):

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.adapters.readers import read_digest
+from bot.domain.flowchart import Flowchart
 from bot.domain.papers import (
     Edition,
     Entry,
@@ -390,19 +391,24 @@ def test_page_text_and_table_of_one_paper_become_one():
             Edition(
                 language="en",
                 points=an_edition().points,
-                flowchart="a b",
-                drawing="<svg/>",
                 quiz=a_quiz(keyed=True),
             ),
         ),
+        flowchart=Flowchart(drawing="<svg/>"),
     )
-    text = an_entry(1, summary=None, authors=(), editions=(Edition(language="en", quiz=a_quiz(keyed=False)),))
+    text = an_entry(
+        1,
+        summary=None,
+        authors=(),
+        editions=(Edition(language="en", quiz=a_quiz(keyed=False)),),
+        flowchart=Flowchart(text="a b"),
+    )
     paper = merge(None, table, source="t.md", day=DAY)
     paper = merge(paper, page, source="p.html", day=DAY)
     paper = merge(paper, text, source="x.txt", day=DAY + timedelta(days=1))
     (edition,) = paper.editions
     assert (paper.authors, paper.summary) == (table.authors, table.summary)
-    assert (edition.points, edition.flowchart, edition.drawing) == (an_edition().points, "a b", "<svg/>")
+    assert (edition.points, paper.flowchart) == (an_edition().points, Flowchart(text="a b", drawing="<svg/>"))
     assert all(question.keyed for question in edition.quiz)
     assert paper.links == Links(
         abs="https://arxiv.org/abs/2509.14001", pdf="http://arxiv.org/pdf/2509.14001v2"
@@ -472,8 +478,6 @@ def editions(language: str) -> st.SearchStrategy[Edition]:
         Edition,
         language=st.just(language),
         points=st.lists(st.builds(Point, label=TEXTS, text=TEXTS), max_size=2).map(tuple),
-        flowchart=st.none() | TEXTS,
-        drawing=st.none() | TEXTS,
         quiz=st.lists(questions(), max_size=2).map(tuple),
     )
 
@@ -496,6 +500,7 @@ ENTRIES = st.builds(
         code=st.none() | TEXTS,
         other=st.lists(TEXTS, max_size=2, unique=True).map(tuple),
     ),
+    flowchart=st.none() | st.builds(Flowchart, text=st.none() | TEXTS, drawing=st.none() | TEXTS),
     editions=st.sampled_from([(), ("en",), ("zh",), ("en", "zh")]).flatmap(
         lambda languages: st.tuples(*map(editions, languages))
     ),
@@ -525,7 +530,7 @@ def test_nothing_known_is_ever_lost(
     before, after = merged(sayings), merged([*sayings, more])
     assert after.title
     assert bool(after.authors) >= bool(before.authors)
-    for part in ("published", "categories", "comment", "score"):
+    for part in ("published", "categories", "comment", "score", "flowchart"):
         assert bool(getattr(after, part)) >= bool(getattr(before, part))
     for kind in ("abs", "pdf", "huggingface", "code", "other"):
         assert bool(getattr(after.links, kind)) >= bool(getattr(before.links, kind))
@@ -534,7 +539,7 @@ def test_nothing_known_is_ever_lost(
     assert set(before.sources) <= set(after.sources)
     for old in before.editions:
         new = next(edition for edition in after.editions if edition.language == old.language)
-        for part in ("title", "summary", "points", "flowchart", "drawing", "quiz"):
+        for part in ("title", "summary", "points", "quiz"):
             assert bool(getattr(new, part)) >= bool(getattr(old, part))
         assert sum(q.keyed for q in new.quiz) >= sum(q.keyed for q in old.quiz)
 

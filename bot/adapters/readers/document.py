@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from bot.domain.digests import Digest, DigestKind, Problem
 from bot.domain.errors import DigestTooLarge, NotADigest
+from bot.domain.flowchart import merged
 from bot.domain.papers import USUAL_LINK, Entry, Links, PaperId, Point, Question, arxiv_id, linked_id
 from bot.domain.text import one_line, unescape
 
@@ -367,6 +368,7 @@ def _filled(known: Entry, other: Entry) -> Entry:
         comment=known.comment or other.comment,
         score=known.score or other.score,
         links=known.links.filled_from(other.links),
+        flowchart=merged(known.flowchart, other.flowchart),
         editions=(
             *(
                 edition.filled_from(editions.pop(edition.language))

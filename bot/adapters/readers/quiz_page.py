@@ -22,8 +22,9 @@ from bot.adapters.readers.document import (
     question_of,
 )
 from bot.domain.digests import Digest
+from bot.domain.flowchart import Flowchart
 from bot.domain.papers import Edition, Entry, Links, Point, Question, paper_id
-from bot.domain.text import one_line, unescape
+from bot.domain.text import unescape
 
 _HEADING = re.compile(r"<(?:title|h1)\b[^<>]*>\s*\d{4}-\d\d-\d\d\s+Papers\b[^<>]*<")
 _CARD = re.compile(r'class="(?:paper-card|quiz-popup|category-chunk)\b')
@@ -100,6 +101,7 @@ def _read_paper(text: str, start: int, stop: int, findings: Findings, *, whole: 
         title=title,
         published=day,
         links=links,
+        flowchart=read_flowchart(text, flow, quiz, findings),
         editions=tuple(_editions(text, (body, flow, quiz, stop), findings)),
     )
     findings.add(entry, at=start)
@@ -123,15 +125,11 @@ def _title(text: str, start: int, stop: int) -> tuple[str, int]:
 def _editions(text: str, places: tuple[int, int, int, int], findings: Findings) -> Iterator[Edition]:
     body, flow, quiz, stop = places
     points = _points(text, body, flow, findings)
-    chart = read_flowchart(text, flow, quiz, findings)
     quizzes = read_quizzes(text, quiz, stop, findings)
-    # The drawing stands on the page once, for all languages.
     for language in dict.fromkeys(("en", *points, *quizzes)):
         edition = Edition(
             language=language,
             points=points.get(language, ()),
-            flowchart=chart.words,
-            drawing=chart.drawing,
             quiz=quizzes.get(language, ()),
         )
         if edition.points or edition.quiz or language == "en":
@@ -269,39 +267,22 @@ def _option(piece: str) -> str | None:
 MAX_DRAWING = 200_000
 """Characters; real drawings have at most 23,000."""
 
-_WORDLESS = (
-    ("<!--", "-->"),
-    ("<style", "</style>"),
-    ("<script", "</script>"),
-    ("<title", "</title>"),
-    ("<desc", "</desc>"),
-)
-_WRITTEN = re.compile(r"<(?:text\b[^<>]*>([^<]*)</text>|!--.*?-->|(text|foreignObject|script)\b)", re.DOTALL)
-"""A text without elements in it, as nearly all are; a comment; or a sign that each tag must be looked at."""
-_TAG = frozenset("/!?abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
 
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Flowchart:
-    words: str | None = None
-    drawing: str | None = None
-
-
-def read_flowchart(text: str, start: int, stop: int, findings: Findings) -> Flowchart:
+def read_flowchart(text: str, start: int, stop: int, findings: Findings) -> Flowchart | None:
     """The flowchart in the card at `start`; an SVG that is never closed ends with the card, at `stop`."""
     begin = text.find("<svg", start, stop)
     if begin < 0:
         if start < stop:
             findings.problem(start, "a flowchart card without a drawing")
-        return Flowchart()
+        return None
     end = text.rfind("</svg>", begin, stop)
     if end < 0:
         findings.problem(begin, "a drawing that is never closed")
     drawing = text[begin : end + len("</svg>")] if end >= 0 else _without_card(text[begin:stop])
     if len(drawing) > MAX_DRAWING:
         findings.problem(begin, f"a drawing of more than {MAX_DRAWING:,} characters, left out")
-        return Flowchart()
-    return Flowchart(words=_words(drawing) or None, drawing=drawing.strip())
+        return None
+    return Flowchart(drawing=drawing.strip())
 
 
 def _without_card(drawing: str) -> str:
@@ -310,41 +291,3 @@ def _without_card(drawing: str) -> str:
     while drawing.endswith("</div>"):
         drawing = drawing.removesuffix("</div>").rstrip()
     return drawing
-
-
-def _words(drawing: str) -> str:
-    """The drawing's words as a browser would show them, in the order of the markup."""
-    if drawing.rfind("<!--") <= drawing.rfind("-->"):  # every comment ends
-        texts = _WRITTEN.findall(drawing)
-        if not any(odd for _, odd in texts):
-            return one_line(unescape(" ".join([text for text, _ in texts if text])))
-    return one_line(unescape(_text(drawing)))
-
-
-def _text(drawing: str) -> str:
-    for opening, closing in _WORDLESS:
-        drawing = _without(drawing, opening, closing)
-    before, *pieces = drawing.split("<")
-    return before + "".join(map(_said, pieces))
-
-
-def _said(piece: str) -> str:
-    """The text after the tag that begins the piece. A `<tspan>` without coordinates goes on in the same word."""
-    if piece[:1] not in _TAG:
-        return "<" + piece
-    tag, _, said = piece.partition(">")
-    return said if tag.startswith("/tspan") or (tag.startswith("tspan") and " x=" not in tag) else " " + said
-
-
-def _without(drawing: str, opening: str, closing: str) -> str:
-    kept: list[str] = []
-    end = 0
-    begin = drawing.find(opening)
-    while begin >= 0:
-        kept.append(drawing[end:begin])
-        end = drawing.find(closing, begin)
-        if end < 0:
-            return " ".join(kept)
-        end += len(closing)
-        begin = drawing.find(opening, end)
-    return " ".join((*kept, drawing[end:]))

@@ -22,6 +22,7 @@ from bot.adapters.readers.document import (
     question_of,
 )
 from bot.domain.digests import Digest
+from bot.domain.flowchart import Flowchart
 from bot.domain.papers import Edition, Entry, Links, Point, Question, paper_id
 from bot.domain.text import one_line
 
@@ -133,11 +134,13 @@ def _read_paper(block: list[_Line], findings: Findings, counts: list[_OptionCoun
         findings.problem(block[published].at, f"no date of publication that can be read: {title[:60]!r}")
     marks = _marks(block, link + 1)
     points, words = _body(block[link + 1 : marks[0] if marks else len(block)], title, findings)
-    edition = Edition(
-        language="en", points=points, flowchart=words or None, quiz=_quiz(block, marks, findings, counts)
-    )
     entry = Entry(
-        id=paper_id(title, links.abs, links.pdf), title=title, published=day, links=links, editions=(edition,)
+        id=paper_id(title, links.abs, links.pdf),
+        title=title,
+        published=day,
+        links=links,
+        flowchart=Flowchart(text=words) if words else None,
+        editions=(Edition(language="en", points=points, quiz=_quiz(block, marks, findings, counts)),),
     )
     findings.add(entry, at=block[0].at)
 

@@ -15,6 +15,7 @@ from bot.adapters.store.notices import counts_of, of_subscriber, of_subscriber_o
 from bot.adapters.store.schema import NEWEST_FIRST, moment_of, papers
 from bot.adapters.store.sql import Statement, chunks
 from bot.domain.errors import RecordDamaged
+from bot.domain.flowchart import Flowchart
 from bot.domain.notices import Rarity
 from bot.domain.papers import Edition, Links, Paper, PaperId, Point, Question, Summary
 from bot.domain.query.documents import Document, Scope, Texts, Words, texts_of
@@ -239,6 +240,7 @@ def paper_json(paper: Paper) -> bytes:
                 paper.links.code,
                 paper.links.other,
             ),
+            "flowchart": paper.flowchart and (paper.flowchart.text, paper.flowchart.drawing),
             "editions": [_edition(edition) for edition in paper.editions],
             "sources": paper.sources,
         }
@@ -334,6 +336,7 @@ def _paper(paper_id: str, parts: dict[str, Any]) -> Paper:
         comment=parts["comment"],
         score=parts["score"],
         links=_links_of(parts["links"]),
+        flowchart=_flowchart_of(parts["flowchart"]),
         editions=tuple(map(_edition_of, parts["editions"])),
         sources=tuple(parts["sources"]),
     )
@@ -367,14 +370,16 @@ def _links_of(parts: list[Any]) -> Links:
     return Links(abs=single[0], pdf=single[1], huggingface=single[2], code=single[3], other=tuple(other))
 
 
+def _flowchart_of(parts: list[Any] | None) -> Flowchart | None:
+    return Flowchart(text=parts[0], drawing=parts[1]) if parts else None
+
+
 def _edition(edition: Edition) -> dict[str, Any]:
     return {
         "language": edition.language,
         "title": edition.title,
         "summary": edition.summary,
         "points": [(point.label, point.text) for point in edition.points],
-        "flowchart": edition.flowchart,
-        "drawing": edition.drawing,
         "quiz": [_question(question) for question in edition.quiz],
     }
 
@@ -385,8 +390,6 @@ def _edition_of(parts: dict[str, Any]) -> Edition:
         title=parts["title"],
         summary=parts["summary"],
         points=tuple(Point(label=label, text=text) for label, text in parts["points"]),
-        flowchart=parts["flowchart"],
-        drawing=parts["drawing"],
         quiz=tuple(map(_question_of, parts["quiz"])),
     )
 

@@ -31,9 +31,10 @@ from bot.domain.card import (
 )
 from bot.domain.channels import Capabilities, CapabilitiesOf, Target
 from bot.domain.errors import QuerySyntaxError
+from bot.domain.flowchart import Flowchart
 from bot.domain.message import Item
 from bot.domain.notices import Reason
-from bot.domain.papers import Edition, Paper, PaperId, Question
+from bot.domain.papers import Paper, PaperId, Question
 from bot.domain.preferences import Choices, start_link
 from bot.domain.query import Query
 from bot.domain.query.faults import fault_text, hints_on
@@ -251,7 +252,7 @@ class Pages:
         """Everything known of one paper; points and quiz are in the page's language where the paper has them."""
         paper, texts, words = stored.paper, Texts(language.code), wording(language.code)
         edition = paper.edition(language.code)
-        drawing = edition.drawing or paper.edition("en").drawing
+        flowchart = paper.flowchart or Flowchart()
         card = card_of(Item(paper=paper), language=language.code, text_limit=_TEXT_LIMIT)
         line = self._card_item(language, card)
         addresses = (
@@ -278,12 +279,14 @@ class Pages:
             description=line["plain_gist"],
             paper={**line, "authors": card.author_line()},
             links=[(name, href) for name, href in addresses if href],
-            content_language=edition.language if _has_content(edition) else language.code,
+            content_language=edition.language
+            if edition.points or edition.quiz or paper.flowchart
+            else language.code,
             points=points,
             summaries=summaries,
             differ=differ,
-            drawing=safe_svg(drawing) if drawing else None,
-            flowchart=one_line(edition.flowchart or "", _TEXT_LIMIT),
+            drawing=safe_svg(flowchart.drawing) if flowchart.drawing else None,
+            flowchart=one_line(flowchart.words, _TEXT_LIMIT),
             quiz=[
                 shown
                 for question in self._quiz(paper, edition.language)
@@ -880,10 +883,6 @@ def _marked_at(text: str, places: Iterable[tuple[int, int]]) -> Pieces:
 
 def _short_day(words: Wording, day: date) -> str:
     return words.short_date.format(day=day.day, month=words.months[day.month - 1][:3], year=day.year)
-
-
-def _has_content(edition: Edition) -> bool:
-    return bool(edition.points or edition.quiz or edition.flowchart or edition.drawing)
 
 
 def _quiz_question(question: Question, paper: Paper, language: str) -> QuizQuestion | None:

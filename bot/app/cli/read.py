@@ -136,15 +136,15 @@ def digest_json(digest: "Digest", language: str) -> dict[str, Any]:
 def _entry_json(entry: "Entry", language: str) -> dict[str, Any]:
     from bot.adapters.svg import safe_svg
 
-    edition = entry.edition(language)
+    edition, flowchart = entry.edition(language), entry.flowchart
     return {
         "id": entry.id,
         "title": entry.title,
         "authors": list(entry.authors),
         "summary": edition.summary or entry.summary,
         "points": [{"label": point.label, "text": point.text} for point in edition.points],
-        "flowchart": edition.flowchart,
-        "flowchart_svg": safe_svg(edition.drawing) if edition.drawing else None,
+        "flowchart": (flowchart.words or None) if flowchart else None,
+        "flowchart_svg": safe_svg(flowchart.drawing) if flowchart and flowchart.drawing else None,
         "published": entry.published.isoformat() if entry.published else None,
         "categories": list(entry.categories),
         "links": links_json(entry.links),

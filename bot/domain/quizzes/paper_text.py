@@ -112,11 +112,11 @@ class PaperText:
 
 
 def paper_text(paper: Paper, language: str) -> PaperText:
-    """The title, points and flowchart of that language's edition, and all summaries."""
+    """The title, the points of that language's edition, the flowchart, and all summaries."""
     edition = paper.edition(language)
     parts = [("title", paper.title), *_points(edition.points)]
-    if edition.flowchart:
-        parts.append(("flow", edition.flowchart))
+    if paper.flowchart:
+        parts.append(("flow", paper.flowchart.words))
     parts += (("summary", summary.text) for summary in paper.summaries)
     return PaperText(parts=tuple(parts))
 

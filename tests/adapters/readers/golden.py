@@ -34,6 +34,10 @@ def _paper(entry: Entry) -> dict[str, Any]:
         "comment": entry.comment,
         "score": entry.score,
         "links": {name: link for name, link in links.items() if link},
+        "flowchart": entry.flowchart.words if entry.flowchart else None,
+        "drawing": " ".join(entry.flowchart.drawing.split())
+        if entry.flowchart and entry.flowchart.drawing
+        else None,
         "editions": [_edition(edition) for edition in entry.editions],
     }
     return {name: value for name, value in paper.items() if value}
@@ -45,8 +49,6 @@ def _edition(edition: Edition) -> dict[str, Any]:
         "title": edition.title,
         "summary": edition.summary,
         "points": [f"{point.label}: {point.text}" for point in edition.points],
-        "flowchart": edition.flowchart,
-        "drawing": " ".join(edition.drawing.split()) if edition.drawing else None,
         "quiz": [
             {
                 "question": question.question,

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.adapters.store.papers import paper_json, paper_of, question_of, question_text
+from bot.domain.flowchart import Flowchart
 from bot.domain.papers import Edition, Links, Paper, PaperId, Point, Question, Summary
 from tests.adapters.store.conftest import Hand
 from tests.builders import a_paper, a_question, a_quiz, an_edition
@@ -46,6 +47,7 @@ PAPERS = st.builds(
     comment=MAYBE,
     score=MAYBE,
     links=st.builds(Links, abs=MAYBE, pdf=MAYBE, huggingface=MAYBE, code=MAYBE, other=several(TEXT)),
+    flowchart=st.none() | st.builds(Flowchart, text=MAYBE, drawing=MAYBE),
     editions=several(
         st.builds(
             Edition,
@@ -53,8 +55,6 @@ PAPERS = st.builds(
             title=MAYBE,
             summary=MAYBE,
             points=several(st.builds(Point, label=TEXT, text=TEXT)),
-            flowchart=MAYBE,
-            drawing=MAYBE,
             quiz=several(questions()),
         )
     ),

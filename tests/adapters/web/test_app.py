@@ -11,6 +11,7 @@ import pytest
 from selectolax.lexbor import LexborHTMLParser
 
 from bot.adapters.feeds.atom import render_atom
+from bot.domain.flowchart import Flowchart
 from bot.domain.papers import Links, Point, Question, Summary
 from tests.adapters.web.conftest import FEED_TOKEN, MAIL_TOKEN, SITE, FakeService, an_app
 from tests.builders import NOW, a_feed, a_feed_entry, a_paper, a_question, an_edition
@@ -31,12 +32,12 @@ HALA = a_paper(
         Summary(text="The newer one.", source="b.html"),
         Summary(text="The older one.", source="tables/a.md"),
     ),
+    flowchart=Flowchart(
+        text="Teacher then student",
+        drawing='<svg viewBox="0 0 9 9" onload="alert(1)"><script>alert(1)</script><text x="1" y="2">Teacher</text></svg>',
+    ),
     editions=(
-        replace(
-            an_edition(quiz=(a_question(answer=1), a_question("Unknown?", answer=None))),
-            drawing='<svg viewBox="0 0 9 9" onload="alert(1)"><script>alert(1)</script><text x="1" y="2">Teacher</text></svg>',
-            flowchart="Teacher then student",
-        ),
+        an_edition(quiz=(a_question(answer=1), a_question("Unknown?", answer=None))),
         replace(an_edition("zh"), points=(Point(label="主题", text="研究"),)),
     ),
 )

@@ -161,7 +161,7 @@ def test_a_paper_is_searched_in_all_it_says() -> None:
         authors=("Ada", "Bob"),
         summaries=(Summary(text="one", source="a.md"), Summary(text="two", source="b.md")),
         editions=(
-            Edition(language="en", points=(Point(label="💡 Idea", text="three"),), flowchart="unsearched"),
+            Edition(language="en", points=(Point(label="💡 Idea", text="three"),)),
             Edition(language="zh", points=(Point(label="", text="四"),)),
         ),
         sources=("a.md", "b.md"),

@@ -2,6 +2,7 @@
 
 import pytest
 
+from bot.domain.flowchart import Flowchart
 from bot.domain.papers import Edition, Paper, PaperId, Point, Summary
 from bot.domain.quizzes.paper_text import PaperText, paper_text, stem, text_index, words
 
@@ -52,8 +53,9 @@ PAPER = Paper(
     id=PaperId("arxiv:2606.13392"),
     title="Sparse attention",
     summaries=(Summary(text="A summary.", source="a.md"), Summary(text="Another.", source="b.md")),
+    flowchart=Flowchart(text="Index Branch"),
     editions=(
-        Edition(language="en", points=(Point(label="🛠️ Methods", text="Blocks."),), flowchart="Index Branch"),
+        Edition(language="en", points=(Point(label="🛠️ Methods", text="Blocks."),)),
         Edition(language="zh", points=(Point(label="方法", text="分块。"),)),
     ),
 )
