@@ -13,7 +13,7 @@ import pytest
 from bot.adapters.readers import peek_date, read_digest
 from bot.domain.digests import Problem
 from bot.domain.errors import DigestTooLarge, StateError, StateLocked
-from bot.domain.query import documents, folding
+from bot.domain.query import documents
 from bot.domain.query.vocabulary import PieceVocabulary
 from bot.pipeline import ingest
 from bot.pipeline.ingest import Ingest, IngestResult
@@ -100,20 +100,20 @@ def test_a_paper_is_folded_once_to_be_matched_and_to_be_found(
     alices: World, monkeypatch: pytest.MonkeyPatch, indexed: bool
 ):
     folded: Counter[str] = Counter()
-    numbers, joined_parts = PieceVocabulary.numbers, documents.joined_parts
+    numbers, folded_fields = PieceVocabulary.numbers, documents.folded_fields
 
     def counting_numbers(self: PieceVocabulary, fields: Sequence[Sequence[str]]) -> tuple[int, ...]:
         folded.update(text for texts in fields for text in texts)
         return numbers(self, fields)
 
-    def counting(texts: Sequence[str], layer: folding.Layer) -> str:
-        folded.update(texts)
-        return joined_parts(texts, layer)
+    def counting(fields: Sequence[Sequence[str]]) -> list[str]:
+        folded.update(text for texts in fields for text in texts)
+        return folded_fields(fields)
 
     if indexed:
         monkeypatch.setattr("bot.domain.matcher.INDEXED_FROM", 1)
     monkeypatch.setattr(PieceVocabulary, "numbers", counting_numbers)
-    monkeypatch.setattr(documents, "joined_parts", counting)
+    monkeypatch.setattr(documents, "folded_fields", counting)
     assert alices.read("a.md", a_digest(1)).deliveries == 1
     assert folded[a_paper(1).title] == 1
     assert set(folded.values()) == {1}

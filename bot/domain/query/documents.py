@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple
 
 from bot.domain.papers import Paper
-from bot.domain.query.folding import Layer, WordPositions, joined, joined_parts, without_possessive
+from bot.domain.query.folding import Layer, WordPositions, folded_fields, joined, without_possessive
 from bot.domain.query.vocabulary import PieceVocabulary
 
 Field = Literal["title", "authors", "summary", "points", "source"]
@@ -147,7 +147,7 @@ class Document:
         """The folded words, to be stored; from the numbers of the pieces where an index has asked for those."""
         if self._words is None:
             if self._vocabulary is None:
-                lines = [joined_parts(texts, "folded") if texts else "" for texts in self.texts]
+                lines = folded_fields(self.texts)
             else:
                 lines = self._vocabulary.folded_texts(self._pieces)
             title, authors, summary, points, source = lines

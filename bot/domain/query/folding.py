@@ -10,7 +10,7 @@ import hashlib
 import re
 import unicodedata
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from itertools import accumulate, islice
 from typing import Literal
@@ -68,9 +68,10 @@ _GAPS = bytes(
     for code in range(256)
 )
 """Blanks for the signs of ASCII that no word holds, in UTF-8."""
+_LOWER_GAPS = _GAPS.lower()
 
-PART_END = "\0"
-"""A piece that stands for the end of a part; texts have no such sign."""
+PART_END, FIELD_END = "\0", "\0\0"
+"""Pieces that stand for the end of a part and of a field; texts have no such sign."""
 
 _LONGEST_CACHED = 40
 _MOST_CACHED = 100_000
@@ -157,6 +158,8 @@ _ENDINGS: tuple[tuple[str, str], ...] = (
 )
 """Tried in this order; a word of four letters (`ties`) only loses its s."""
 
+_PLURAL_ENDINGS = tuple(plural for plural, _ in _ENDINGS)
+
 _CHANGED_BEGINNINGS = tuple(
     ending[:length]
     for pair in _ENDINGS
@@ -199,30 +202,43 @@ def joined(text: str, layer: Layer) -> str:
 
     The same words as `words` gives, sooner: pieces between blanks are folded once and remembered.
     """
-    return joined_parts((text,), layer)
+    gapped = _gapped(text.replace(PART_END, " "), _GAPS if layer == "exact" else _LOWER_GAPS)
+    return " " + "".join(map(_CACHES[layer].__getitem__, gapped.split()))
 
 
-def joined_parts(texts: Sequence[str], layer: Layer) -> str:
-    """`joined` of each text, a line each."""
-    whole = f" {PART_END} ".join([text.replace(PART_END, " ") for text in texts])
-    return " " + "".join(map(_CACHES[layer].__getitem__, pieces(whole)))
+def folded_fields(fields: Sequence[Sequence[str]]) -> list[str]:
+    """The folded words of each field: a line for each of its texts, as `joined` gives it; empty for a field without texts."""
+    return lines_of_fields(map(_CACHES["folded"].__getitem__, _gapped(_whole(fields), _LOWER_GAPS).split()))
 
 
-def pieces(text: str) -> list[str]:
-    """The text cut at blanks and at the signs of ASCII that no word holds: no word reaches over a cut."""
-    return _gapped(text).split()
+def lines_of_fields(folded: Iterable[str]) -> list[str]:
+    """The lines of each field from the `folded_piece` of all `pieces`."""
+    return [lines and f" {lines[:-2]}" for lines in "".join(folded).split(FIELD_END)[:-1]]
 
 
-def _gapped(text: str) -> str:
+def pieces(fields: Sequence[Sequence[str]]) -> list[str]:
+    """The texts of each field cut at blanks and at the signs of ASCII that no word holds: no word reaches over a cut.
+
+    PART_END stands behind each text, FIELD_END behind each field.
+    """
+    return _gapped(_whole(fields), _GAPS).split()
+
+
+def _whole(fields: Sequence[Sequence[str]]) -> str:
+    texts = ["".join([f"{text.replace(PART_END, ' ')} {PART_END} " for text in texts]) for texts in fields]
+    return f" {FIELD_END} ".join((*texts, ""))
+
+
+def _gapped(text: str, gaps: bytes) -> str:
     """The text, sign for sign, with blanks for signs at which it may be cut."""
-    return text.encode("utf-8", "surrogatepass").translate(_GAPS).decode("utf-8", "surrogatepass")
+    return text.encode("utf-8", "surrogatepass").translate(gaps).decode("utf-8", "surrogatepass")
 
 
 class WordPositions:
     """Positions of a text's words by number: as `spans`, but faster for a few words of a long text."""
 
     def __init__(self, text: str) -> None:
-        self._gapped = _gapped(text)
+        self._gapped = _gapped(text, _GAPS)
         counts = list(map(_WORD_COUNTS.__getitem__, self._gapped.split()))
         self._ends = None if counts.count(1) == len(counts) else list(accumulate(counts))
         """How many words there are up to each piece; None where each piece is one word."""
@@ -260,8 +276,11 @@ def _surface(word: str) -> str:
 
 def plain_form(word: str) -> str:
     """One word without case, accents and width."""
-    if word.isascii() and word.isalnum():
-        return word.lower()
+    return word.lower() if word.isascii() and word.isalnum() else _plain_form(word)
+
+
+@lru_cache(10_000)
+def _plain_form(word: str) -> str:
     bare = _JOINERS.sub("", _POSSESSIVE.sub("", word))
     folded = _caseless(bare)
     if folded in _SIGNED:
@@ -269,7 +288,6 @@ def plain_form(word: str) -> str:
     return _NOT_WORD.sub("", folded) or bare.rstrip("+#")
 
 
-@lru_cache(10_000)
 def _caseless(text: str) -> str:
     """The text without case, width and accents; the same text again for its own result."""
     if text.isascii():
@@ -287,12 +305,14 @@ def folded_form(word: str) -> str:
 
 
 def folded_piece(piece: str, fold: Callable[[str], str]) -> str:
-    """The words of a piece without blanks, each folded and followed by a blank; a line feed for the end of a part."""
+    """The words of a piece without blanks, each folded and followed by a blank; a line feed for PART_END."""
     if piece.isascii() and piece.isalnum():
         return fold(piece) + " "
-    return (
-        "\n " if piece == PART_END else "".join([f"{fold(word)} " for word in _tokens(piece).findall(piece)])
-    )
+    if piece == PART_END:
+        return "\n "
+    if piece == FIELD_END:
+        return FIELD_END
+    return "".join([f"{fold(word)} " for word in _tokens(piece).findall(piece)])
 
 
 class _Cache(dict[str, str]):
@@ -351,9 +371,10 @@ def singular(word: str) -> str:
 
     `singular(singular(word)) == singular(word)`.
     """
-    if word[-1:] != "s" and word not in _IRREGULAR:
-        return word
-    while (shorter := _step(word)) != word:
+    while word[-1:] == "s" or word in _IRREGULAR:
+        shorter = _step(word)
+        if shorter == word:
+            break
         word = shorter
     return word
 
@@ -370,9 +391,10 @@ def _step(word: str) -> str:
 def _by_ending(word: str) -> str:
     if word.endswith(("series", "species")):
         return word
-    for plural, ending in _ENDINGS:
-        if word.endswith(plural) and len(word) >= max(len(plural), _SHORTEST_PLURAL + 1):
-            return word[: -len(plural)] + ending
+    if word.endswith(_PLURAL_ENDINGS):
+        for plural, ending in _ENDINGS:
+            if word.endswith(plural) and len(word) >= max(len(plural), _SHORTEST_PLURAL + 1):
+                return word[: -len(plural)] + ending
     if word.endswith(("ss", "us", "is")) or (word.endswith("ics") and word not in _COUNTED_ICS):
         return word
     return word[:-1] if any(map(str.isalpha, word[:-1])) else word

@@ -8,10 +8,14 @@ from collections.abc import Sequence
 from operator import itemgetter
 from threading import Lock
 
-from bot.domain.query.folding import PART_END, folded_form, folded_piece, pieces
-
-FIELD_END = "\0\0"
-"""A piece that stands for the end of a field."""
+from bot.domain.query.folding import (
+    FIELD_END,
+    PART_END,
+    folded_form,
+    folded_piece,
+    lines_of_fields,
+    pieces,
+)
 
 MOST_PIECES = 150_000
 MOST_CHARACTERS = 3_000_000
@@ -30,7 +34,7 @@ class PieceVocabulary(dict[str, int]):
         super().__init__({PART_END: 0, FIELD_END: 1})
         self.pieces = [PART_END, FIELD_END]
         """By number: the piece."""
-        self.folded = ["\n ", FIELD_END]
+        self.folded = [folded_piece(piece, folded_form) for piece in self.pieces]
         """By number: the folded words of the piece, each followed by a blank; as far as they were asked for."""
         self._characters = 0
         self._lock = Lock()
@@ -52,19 +56,15 @@ class PieceVocabulary(dict[str, int]):
 
     def numbers(self, fields: Sequence[Sequence[str]]) -> tuple[int, ...]:
         """The numbers of all pieces of the texts of each field, with the ends of texts and of fields."""
-        texts = [
-            "".join([f"{text.replace(PART_END, ' ')} {PART_END} " for text in texts]) for texts in fields
-        ]
         # `itemgetter` looks all up in half the time of a loop.
-        numbers: tuple[int, ...] = itemgetter(*pieces(f" {FIELD_END} ".join((*texts, ""))))(self)
+        numbers: tuple[int, ...] = itemgetter(*pieces(fields))(self)
         return numbers
 
     def folded_texts(self, numbers: Sequence[int]) -> list[str]:
         """The folded words of each field: a line for each part, with a blank before and after each word."""
         if len(self.folded) < len(self.pieces):
             self._fold_new()
-        texts = "".join(itemgetter(*numbers)(self.folded)).split(FIELD_END)
-        return [text and f" {text[:-2]}" for text in texts[:-1]]
+        return lines_of_fields(itemgetter(*numbers)(self.folded))
 
     def _fold_new(self) -> None:
         with self._lock:

@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 
 from bot.domain.query import parse
 from bot.domain.query.documents import FIELDS
-from bot.domain.query.folding import PART_END, joined_parts, words
+from bot.domain.query.folding import FIELD_END, PART_END, folded_fields, words
 from bot.domain.query.index import Index
-from bot.domain.query.vocabulary import FIELD_END, PieceVocabulary, vocabulary
+from bot.domain.query.vocabulary import PieceVocabulary, vocabulary
 from tests.domain.query.samples import document, odd_texts
 
 _TEXTS = st.lists(
@@ -22,7 +22,7 @@ def test_the_folded_words_of_each_part_are_the_same_from_the_numbers_and_without
 ) -> None:
     numbered = PieceVocabulary()
     folded = numbered.folded_texts(numbered.numbers(fields))
-    assert folded == [joined_parts(texts, "folded") if texts else "" for texts in fields]
+    assert folded == folded_fields(fields)
     assert [text.split("\n") if text else [] for text in folded] == [
         [f" {''.join(f'{word} ' for word in words(text, 'folded'))}" for text in texts] for texts in fields
     ]

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from bot.domain.query.documents import FIELDS, SCOPES, Document, Scope
-from bot.domain.query.folding import PART_END, Layer, singular, words
+from bot.domain.query.folding import FIELD_END, PART_END, Layer, singular, words
 from bot.domain.query.index.arrays import (
     NOTHING,
     Column,
@@ -25,7 +25,7 @@ from bot.domain.query.index.arrays import (
     united,
 )
 from bot.domain.query.index.atoms import HEAD, ROOTS, Atoms
-from bot.domain.query.vocabulary import FIELD_END, PieceVocabulary, vocabulary
+from bot.domain.query.vocabulary import PieceVocabulary, vocabulary
 
 
 class PaperWords:
