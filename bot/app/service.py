@@ -157,7 +157,7 @@ def _log_result(result: IngestResult) -> None:
         log.warning("digest.problem", extra={"file": name, "line": line, "what": what})
     if result.changed:
         log.info(
-            "digest.taken_in",
+            "digests.ingested",
             extra={
                 "digests": result.digests,
                 "new_papers": result.new,
@@ -477,7 +477,7 @@ class Service:
         try:
             await ping(atom.hub, [site.public_feed, f"{site.url}/feed.json"], private=atom.hub_is_private)
         except PaperboyError as error:
-            log.warning("hub.not_told", extra={"error": str(error)})
+            log.warning("hub.ping_failed", extra={"error": str(error)})
             return
         self._hub_pinged_for = feed.updated
 

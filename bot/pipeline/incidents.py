@@ -60,12 +60,12 @@ class IncidentLog:
         self.changes += bool(diff)
         for incident in diff.opened:
             log.error(
-                _event(incident, "alarm"),
+                _event(incident, "incident_opened"),
                 extra={"subject": incident.subject, "kind": incident.kind, "what": incident.what},
             )
         for incident in diff.closed:
             log.info(
-                _event(incident, "well_again"),
+                _event(incident, "incident_closed"),
                 extra={"subject": incident.subject, "kind": incident.kind, "since": incident.since},
             )
         if planned:

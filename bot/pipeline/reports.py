@@ -57,7 +57,7 @@ class ReportReader:
         subjects = (self._tokens.subject("return", token) for token in report.tokens)
         target = next(filter(None, subjects), None)
         if target is None:
-            log.warning("report.of_nobody", extra={"verdict": report.verdict, "what": report.what})
+            log.warning("report.unknown_token", extra={"verdict": report.verdict, "what": report.what})
             return False
         log.info("report.read", extra={"target": target, "verdict": report.verdict, "what": report.what})
         match report.verdict:

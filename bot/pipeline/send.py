@@ -145,7 +145,7 @@ class Sender:
             async with self._limiter.slot(claim.target, probe=self._is_probe(claim)) as slot:
                 receipt = await _in_slot(slot, self._publishers[claim.target.kind], built.message, request)
         except (NotYet, Withdrawn) as error:
-            log.debug("delivery.put_back", extra={**about, "why": str(error)})
+            log.debug("delivery.postponed", extra={**about, "why": str(error)})
             until = error.until if isinstance(error, NotYet) else None
             return SendResult(outcome=Outcome(claim=claim, state="pending", wait_until=until, counted=False))
         except DeliveryError as error:
@@ -154,7 +154,7 @@ class Sender:
             is_certain = isinstance(error, NotSent) or request.begun
             return self._failed(claim, error if is_certain else TryLater(str(error)))
         except asyncio.CancelledError:
-            log.warning("delivery.cut_off", extra=about)
+            log.warning("delivery.cancelled", extra=about)
             return self._unknown(claim, "cut off while paperboy stopped") if request.begun else untried(claim)
         except Exception as error:
             if isinstance(error, StateError) and not request.begun:

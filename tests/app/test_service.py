@@ -203,7 +203,7 @@ async def test_a_part_that_breaks_is_an_incident_and_begins_again(
         await until(lambda: announced)
         await until(lambda: not container.store.incidents.open_incidents())
         assert not task.done()
-    assert "program.alarm" in caplog.text
+    assert "program.incident_opened" in caplog.text
     assert "part.failed" in caplog.text
 
 

@@ -318,8 +318,8 @@ def test_a_source_that_falls_silent_is_told_once_and_again_when_it_is_well(
     assert [
         record.getMessage() for record in caplog.records if record.getMessage().startswith("source.")
     ] == [
-        "source.alarm",
-        "source.well_again",
+        "source.incident_opened",
+        "source.incident_closed",
     ]
     assert store.incidents.open_incidents() == ()
     store.close()

@@ -88,7 +88,7 @@ def test_a_forged_report_changes_nothing_and_is_logged(made: World, caplog: pyte
     with caplog.at_level(logging.WARNING):
         assert read(made, *forged) == 0
     assert suspended(made) == {}
-    assert [record.message for record in caplog.records] == ["report.of_nobody"] * 3
+    assert [record.message for record in caplog.records] == ["report.unknown_token"] * 3
 
 
 def test_a_report_is_about_the_first_address_with_a_true_token(made: World):

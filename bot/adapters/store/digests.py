@@ -148,7 +148,7 @@ class Digests:
             return SqlIngestTransaction(connection).registered()
 
     def unregistered(self, names: AbstractSet[str]) -> AbstractSet[str]:
-        """Those who are registered stay so, and are not looked up again."""
+        """Those of the names that are not registered; a registered one is remembered, since it stays so."""
         unknown = names - self._registered
         if unknown:
             self._registered |= unknown & self.registered()

@@ -1,6 +1,6 @@
 """Connections to the state: engines for SQLite and PostgreSQL, transactions, foreign errors as ours, schema version.
 
-On PostgreSQL several machines write at once. Each transaction that writes takes an advisory lock, the gate: shared
+On PostgreSQL several machines write at once. Each transaction that writes takes the writer lock, an advisory lock: shared
 where rows are claimed and settled (those agree by locks on the targets they touch), exclusive where digests are taken
 in, which must see everything as it is until they are done. So a digest that several machines see is stored once, and
 no alert goes out in its old form while its paper changes.
@@ -81,7 +81,7 @@ def _bring_up_to_date(engine: Engine) -> None:
             return  # without waiting for writers
     with engine.connect().execution_options(writes=True) as connection, connection.begin():
         if engine.dialect.name != "sqlite":
-            _take_gate(connection, alone=True)  # machines that start together migrate once
+            _take_writer_lock(connection, alone=True)  # machines that start together migrate once
         version = _version(connection)
         if version == HEAD:
             return
@@ -143,7 +143,7 @@ def writing(engine: Engine, *, alone: bool = False) -> Iterator[Connection]:
     """
     with translated(), engine.connect().execution_options(writes=True) as connection, connection.begin():
         if engine.dialect.name != "sqlite":
-            _take_gate(connection, alone=alone)
+            _take_writer_lock(connection, alone=alone)
         yield connection
 
 
@@ -159,7 +159,7 @@ def reading(engine: Engine) -> Iterator[Connection]:
 
 
 def state_file(engine: Engine) -> Path | None:
-    """The file of a SQLite state, by its one name: what lies beside it is found by every process, whatever links lead there.
+    """The file of a SQLite state with symbolic links resolved, so that every process finds the same files beside it.
 
     None where the state is no file.
     """
@@ -267,7 +267,7 @@ def _begin(connection: Connection) -> None:
 
 # PostgreSQL
 
-_GATE = 0
+_WRITER_LOCK = 0
 """The second half of the lock that writers share."""
 _CONNECTIONS = 5
 _MORE_CONNECTIONS = 25
@@ -346,10 +346,10 @@ def foreign_errors() -> type[Exception]:
     return Error
 
 
-def _take_gate(connection: Connection, *, alone: bool) -> None:
-    """Hold the gate until the transaction ends."""
+def _take_writer_lock(connection: Connection, *, alone: bool) -> None:
+    """Hold the writer lock until the transaction ends: shared, or alone."""
     lock = "pg_advisory_xact_lock" if alone else "pg_advisory_xact_lock_shared"
-    connection.exec_driver_sql(f"SELECT {lock}({LOCKS}, {_GATE})")
+    connection.exec_driver_sql(f"SELECT {lock}({LOCKS}, {_WRITER_LOCK})")
 
 
 _TRUSTED_SECONDS = 1.0
@@ -449,7 +449,7 @@ def _state_error(what: str, error: DBAPIError | sqlite3.Error) -> StateError | N
 
 
 def _is_turned_away(text: str, code: str | None) -> bool:
-    """True where PostgreSQL does not let us in: waiting does not help. While connecting there is no SQLSTATE."""
+    """Whether PostgreSQL refuses the login, so that waiting does not help. While connecting there is no SQLSTATE."""
     return code in _TURNED_AWAY or any(words in text for words in _TURNED_AWAY_TEXT)
 
 

@@ -253,7 +253,7 @@ class ChatService:
                 except DeliveryError as error:  # not essential: `username` decides whether the token is good
                     failed.append(str(error))
         if failed:
-            log.warning("chat.not_introduced", extra={"calls": len(failed), "error": failed[0]})
+            log.warning("chat.menus_not_set", extra={"calls": len(failed), "error": failed[0]})
 
     async def _catch_up(self, stop: asyncio.Event) -> None:
         """Answer updates that were stored and not answered yet."""

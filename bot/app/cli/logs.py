@@ -71,7 +71,7 @@ class RepeatFilter(logging.Filter):
 
 
 class TextFormat(logging.Formatter):
-    """Log format for people, in this machine's time: `12:00:03 digest.taken_in digests=1 new_papers=14`."""
+    """Log format for people, in this machine's time: `12:00:03 digests.ingested digests=1 new_papers=14`."""
 
     def format(self, record: logging.LogRecord) -> str:
         moment = datetime.fromtimestamp(record.created, UTC).astimezone()

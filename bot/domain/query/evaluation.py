@@ -160,7 +160,7 @@ class Matcher:
 def test_of(node: Node, *, many: bool) -> Test:
     """A test whether a document matches the node; compiled once, fast for many documents.
 
-    Where many are to come, with patterns, which cost more to make and less to use.
+    `many` documents are tested with regular expressions, which cost more to make and less to use.
     """
     match node:
         case Phrase() | Near():

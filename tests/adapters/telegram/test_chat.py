@@ -174,7 +174,7 @@ async def test_a_server_without_descriptions_gets_a_conversation(
     async with running(api, deliveries, kept):
         api.say(api.chat(1), "/help")
         await until(lambda: api.messages)
-    assert any(record.msg == "chat.not_introduced" for record in caplog.records)
+    assert any(record.msg == "chat.menus_not_set" for record in caplog.records)
 
 
 async def test_a_second_poller_is_named_and_the_conversation_goes_on_when_it_is_gone(
@@ -323,7 +323,7 @@ async def test_a_menu_that_cannot_be_set_hinders_nothing(
     async with running(api, deliveries, kept):
         api.say(api.chat(1), "/help")
         await until(lambda: api.messages)
-    assert [record.calls for record in caplog.records if record.msg == "chat.not_introduced"] == [10]
+    assert [record.calls for record in caplog.records if record.msg == "chat.menus_not_set"] == [10]
 
 
 @pytest.mark.parametrize(("given", "options"), [([1, 1], (1,)), ([2, 0, 2], (2, 0)), ([], ())])
