@@ -148,10 +148,10 @@ def bare_inserts(path: Path, count: int) -> float:
         for pragma in ("journal_mode=WAL", "synchronous=FULL", "cache_size=-65536"):
             connection.execute(f"PRAGMA {pragma}")
         connection.execute(
-            "CREATE TABLE rows (seq INTEGER PRIMARY KEY, key TEXT UNIQUE, target TEXT, subscriber TEXT,"
+            "CREATE TABLE rows (number INTEGER PRIMARY KEY, key TEXT UNIQUE, target TEXT, subscriber TEXT,"
             " kind TEXT, paper TEXT, part TEXT, state TEXT, due_at INTEGER, created_at INTEGER)"
         )
-        connection.execute("CREATE INDEX open ON rows (target, seq)")
+        connection.execute("CREATE INDEX open ON rows (target, number)")
         people = count // 32
         given = [
             (

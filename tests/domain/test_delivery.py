@@ -31,7 +31,7 @@ PAPER = PaperId("arxiv:2509.14008")
 
 @dataclass(frozen=True)
 class Waiting:
-    seq: int
+    number: int
     kind: Kind = "alert"
     subscriber: str = "alice"
     message: int | None = None
@@ -40,8 +40,8 @@ class Waiting:
 row = Waiting
 
 
-def seqs(rows: list[Waiting], *, is_document: bool = False) -> list[int]:
-    return [row.seq for row in next_message(rows, is_document=is_document)]
+def numbers(rows: list[Waiting], *, is_document: bool = False) -> list[int]:
+    return [row.number for row in next_message(rows, is_document=is_document)]
 
 
 # --- keys -------------------------------------------------------------------------------------------------
@@ -107,40 +107,40 @@ def test_a_channel_rests_as_long_as_it_was_down(down_for: timedelta, rest: timed
 
 
 def test_nothing_gives_no_message():
-    assert seqs([]) == []
+    assert numbers([]) == []
 
 
 def test_all_alerts_of_one_person_go_together_past_what_stands_between():
     rows = [row(1), row(2, "quiz"), row(3), row(4, "edit"), row(5)]
-    assert seqs(rows) == [1, 3, 5]
+    assert numbers(rows) == [1, 3, 5]
 
 
 def test_two_people_at_one_target_get_their_own_messages():
     rows = [row(1), row(2, subscriber="bob"), row(3)]
-    assert seqs(rows) == [1, 3]
+    assert numbers(rows) == [1, 3]
 
 
 @pytest.mark.parametrize("kind", ["quiz", "edit", "alarm", "look_back"])
 def test_a_quiz_edit_or_alarm_goes_alone_in_its_turn(kind: str):
-    assert seqs([row(1, kind), row(2, kind), row(3)]) == [1]
+    assert numbers([row(1, kind), row(2, kind), row(3)]) == [1]
 
 
 def test_a_message_that_was_tried_goes_again_with_exactly_its_rows():
     rows = [row(1, message=1), row(2), row(3, message=1), row(4, message=4)]
-    assert seqs(rows) == [1, 3]
+    assert numbers(rows) == [1, 3]
 
 
 def test_a_tried_message_further_back_is_not_mixed_with_new_rows():
-    assert seqs([row(1), row(2, message=1), row(3)]) == [1, 3]
+    assert numbers([row(1), row(2, message=1), row(3)]) == [1, 3]
 
 
 def test_a_message_holds_at_most_so_many_papers():
-    assert seqs([row(seq) for seq in range(MOST_PAPERS + 50)]) == list(range(MOST_PAPERS))
+    assert numbers([row(number) for number in range(MOST_PAPERS + 50)]) == list(range(MOST_PAPERS))
 
 
 def test_a_document_takes_everything_at_once():
     rows = [row(1, message=1), row(2, "edit"), row(3), row(4, "edit", message=4)]
-    assert seqs(rows, is_document=True) == [1, 2, 3, 4]
+    assert numbers(rows, is_document=True) == [1, 2, 3, 4]
 
 
 @given(
@@ -156,7 +156,7 @@ def test_a_document_takes_everything_at_once():
 def test_message_by_message_every_row_goes_once_and_the_oldest_first(
     kinds: list[tuple[str, str, int | None]],
 ):
-    left = [row(seq, *parts) for seq, parts in enumerate(kinds)]
+    left = [row(number, *parts) for number, parts in enumerate(kinds)]
     while left:
         message = next_message(left, is_document=False)
         assert message[0] == left[0]

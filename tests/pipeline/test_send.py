@@ -63,7 +63,7 @@ def a_claim(
         target=target,
         subscriber="alice",
         kind=kind,
-        rows=rows or (ClaimedRow(seq=1, key="k1", paper=a_paper().id, part=""),),
+        rows=rows or (ClaimedRow(number=1, key="k1", paper=a_paper().id, part=""),),
         attempts=attempts,
         created_at=NOW,
     )

@@ -8,10 +8,10 @@ from sqlalchemy import ColumnElement, Connection, Engine, case, func, literal, s
 
 from bot.adapters.store.cluster import notify
 from bot.adapters.store.engine import reading, writing
-from bot.adapters.store.ids import Ids, delivery_ids, subscriber_id
 from bot.adapters.store.incidents import stops
 from bot.adapters.store.messages import chosen_messages, messages_by_state
 from bot.adapters.store.outbox import lock_targets, refresh_ready, revoke
+from bot.adapters.store.row_numbers import RowNumbers, delivery_numbers, subscriber_number
 from bot.adapters.store.schema import (
     KINDS,
     OPEN,
@@ -54,7 +54,7 @@ _SUSPENDED = select(targets.c.key, targets.c.suspended, targets.c.opt_out).where
 
 ROWS = (
     select(
-        deliveries.c.seq,
+        deliveries.c.number,
         targets.c.key.label("target"),
         targets.c.kind.label("channel"),
         targets.c.address,
@@ -77,7 +77,7 @@ ROWS = (
     )
     .join(targets, targets.c.number == deliveries.c.target)
     .join(subscribers, subscribers.c.number == deliveries.c.subscriber)
-    .outerjoin(papers, papers.c.position == deliveries.c.paper)
+    .outerjoin(papers, papers.c.number == deliveries.c.paper)
     .join(planning_runs, planning_runs.c.number == deliveries.c.run)
     .outerjoin(messages, messages.c.number == deliveries.c.message)
 )
@@ -121,16 +121,18 @@ class Deliveries:
 
     def is_asked(self, key: str) -> bool:
         with reading(self._engine) as connection:
-            seq = delivery_ids(connection, [key]).get(key)
-            return bool(_IS_ASKED.rows(connection, seq=seq))
+            number = delivery_numbers(connection, [key]).get(key)
+            return bool(_IS_ASKED.rows(connection, number=number))
 
     def rows_of(self, message: str) -> tuple[Claim, Receipt | None] | None:
         query = (
             ROWS.add_columns(
-                messages.c.number, messages.c.kind.label("sent_as"), messages.c.created_at.label("message_at")
+                messages.c.number.label("message_number"),
+                messages.c.kind.label("sent_as"),
+                messages.c.created_at.label("message_at"),
             )
             .where(messages.c.id == message, deliveries.c.message.is_not(None))
-            .order_by(deliveries.c.rank.nulls_last(), deliveries.c.seq)
+            .order_by(deliveries.c.rank.nulls_last(), deliveries.c.number)
         )
         with reading(self._engine) as connection:
             rows = connection.execute(query).all()
@@ -138,7 +140,7 @@ class Deliveries:
             return None
         head = rows[0]
         claim = Claim(
-            number=head.number,
+            number=head.message_number,
             message=message,
             key=head.target,
             target=Target(kind=head.channel, address=head.address),
@@ -146,7 +148,7 @@ class Deliveries:
             kind=head.sent_as,
             rows=tuple(
                 ClaimedRow(
-                    seq=row.seq,
+                    number=row.number,
                     key=key_of(row),
                     paper=PaperId(row.paper),
                     part=row.part,
@@ -178,7 +180,7 @@ class Deliveries:
                 for condition in _with_keys(connection, keys)
                 for row in connection.execute(ROWS.where(condition, is_alarm, unsent, ~dropped))
             ]
-            records = tuple(map(_record, sorted(rows, key=lambda row: row.seq)))
+            records = tuple(map(_record, sorted(rows, key=lambda row: row.number)))
             texts = {
                 row.key: WrittenText(subject=row.subject, body=row.body)
                 for chunk in chunks([record.key for record in records])
@@ -190,7 +192,7 @@ class Deliveries:
         self, *, states: Sequence[State], keys: Sequence[str], limit: int
     ) -> tuple[DeliveryRecord, ...]:
         """Deliveries for the operator, oldest first; empty `states` or `keys` mean any."""
-        query = ROWS.order_by(deliveries.c.seq).limit(limit)
+        query = ROWS.order_by(deliveries.c.number).limit(limit)
         if states:
             query = query.where(deliveries.c.state.in_(states))
         with reading(self._engine) as connection:
@@ -201,7 +203,7 @@ class Deliveries:
                 for condition in _with_keys(connection, keys)
                 for row in connection.execute(query.where(condition))
             ]
-        return tuple(map(_record, sorted(rows, key=lambda row: row.seq)[:limit]))
+        return tuple(map(_record, sorted(rows, key=lambda row: row.number)[:limit]))
 
     def list_messages(
         self, selection: Selection, limit: int | None = None
@@ -218,12 +220,12 @@ class Deliveries:
             return tuple(connection.execute(query).scalars())
 
     def deliveries_on(self, subscriber: str, ids: Iterable[PaperId]) -> tuple[DeliveryRecord, ...]:
-        own = ROWS.where(deliveries.c.subscriber == subscriber_id(subscriber))
+        own = ROWS.where(deliveries.c.subscriber == subscriber_number(subscriber))
         with reading(self._engine) as connection:
             rows = [
                 row for chunk in chunks(ids) for row in connection.execute(own.where(papers.c.id.in_(chunk)))
             ]
-        return tuple(map(_record, sorted(rows, key=lambda row: row.seq)))
+        return tuple(map(_record, sorted(rows, key=lambda row: row.number)))
 
     def retry(self, keys: Sequence[str], now: datetime) -> int:
         """Make dead and uncertain rows of these keys pending; gives their number.
@@ -260,7 +262,7 @@ class Deliveries:
         """
         state_type = deliveries.c.state.type
         state = case(
-            (deliveries.c.seq == deliveries.c.message, literal("sent", state_type)),
+            (deliveries.c.number == deliveries.c.message, literal("sent", state_type)),
             else_=literal("merged", state_type),
         )
         papers_alerted = (
@@ -327,7 +329,7 @@ class Deliveries:
     def _suspend(self, target: str, empty: ColumnElement[Any], **values: Any) -> bool:
         """Give these values to the target where that column is empty; False where it is not."""
         with writing(self._engine) as connection:
-            Ids(connection).of_targets([target])  # inserts a missing one
+            RowNumbers(connection).of_targets([target])  # inserts a missing one
             result = connection.execute(
                 update(targets).where(targets.c.key == target, empty.is_(None)).values(**values)
             )
@@ -335,7 +337,7 @@ class Deliveries:
 
     def move_target(self, target: str, address: str) -> bool:
         with writing(self._engine) as connection:
-            Ids(connection).of_targets([target])  # inserts a missing one
+            RowNumbers(connection).of_targets([target])  # inserts a missing one
             result = connection.execute(
                 update(targets)
                 .where(targets.c.key == target, targets.c.address != address)
@@ -458,8 +460,8 @@ def _targets_of(connection: Connection, conditions: Sequence[ColumnElement[bool]
 
 def _with_keys(connection: Connection, keys: Iterable[str]) -> Iterator[ColumnElement[bool]]:
     """Conditions of which one is true for each delivery with these keys, and none for others."""
-    for chunk in chunks(delivery_ids(connection, keys).values()):
-        yield deliveries.c.seq.in_(chunk)
+    for chunk in chunks(delivery_numbers(connection, keys).values()):
+        yield deliveries.c.number.in_(chunk)
 
 
 def key_of(row: Any) -> str:
@@ -501,17 +503,17 @@ _ALERTED = Statement(f"SELECT sum(papers) {_WENT_OUT}")
 _SENDS = Statement(f"SELECT settled_at {_WENT_OUT} ORDER BY settled_at")
 _UNNAMED = Statement(
     "SELECT papers.id FROM deliveries AS kept_out JOIN messages ON messages.number = kept_out.message"
-    f" JOIN papers ON papers.position = kept_out.paper WHERE kept_out.target = {_TARGET}"
+    f" JOIN papers ON papers.number = kept_out.paper WHERE kept_out.target = {_TARGET}"
     f" AND kept_out.state = {STATES['limited']} AND kept_out.kind = {KINDS['alert']}"
-    " AND messages.remote_id IS NULL ORDER BY kept_out.seq"
+    " AND messages.remote_id IS NULL ORDER BY kept_out.number"
 )
 _IS_ASKED = Statement(
     "SELECT 1 FROM deliveries JOIN planning_runs ON planning_runs.number = deliveries.run"
-    f" WHERE deliveries.seq = :seq AND planning_runs.rule = '{ASKED}'"
+    f" WHERE deliveries.number = :number AND planning_runs.rule = '{ASKED}'"
 )
 _ALERT = Statement(
     "SELECT alert.state, messages.id, messages.remote_id,"
     " CASE WHEN alert.rank >= messages.papers_shown THEN 0 ELSE 1 END FROM deliveries AS alert"
     f" LEFT JOIN messages ON messages.number = alert.message WHERE alert.target = {_TARGET}"
-    f" AND alert.paper = (SELECT position FROM papers WHERE id = :paper) AND alert.kind = {KINDS['alert']}"
+    f" AND alert.paper = (SELECT number FROM papers WHERE id = :paper) AND alert.kind = {KINDS['alert']}"
 )

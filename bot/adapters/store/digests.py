@@ -12,10 +12,10 @@ from sqlalchemy import ColumnElement, Connection, Engine, Select, and_, case, fu
 
 from bot.adapters.store.engine import reading, writing
 from bot.adapters.store.full_text import save_words, stored_documents
-from bot.adapters.store.ids import delivery_ids
 from bot.adapters.store.notices import of_subscriber_on, on_papers
 from bot.adapters.store.papers import json_text, next_version, paper_json, paper_of, version
 from bot.adapters.store.planning import Planning, changes_of, open_runs
+from bot.adapters.store.row_numbers import delivery_numbers
 from bot.adapters.store.schema import (
     NEWEST_FIRST,
     backlog_shares,
@@ -49,7 +49,7 @@ _SAVE_PAPERS, _SAVE_RESIGHTED = (
         {
             "id": "text",
             "date": "date",
-            "position": "bigint",
+            "number": "bigint",
             "quizzes": "integer",
             "first_seen_at": "bigint",
             "changed_at": "bigint",
@@ -83,7 +83,7 @@ _SAVE_FILES = inserting(
     on_conflict="(name) DO UPDATE SET sha256 = excluded.sha256, error = excluded.error, no_digest = excluded.no_digest",
 )
 _KNOWN_FILES = Statement("SELECT name, sha256 FROM files")
-_LAST_POSITION = Statement("SELECT coalesce(max(position), 0) FROM papers")
+_LAST_NUMBER = Statement("SELECT coalesce(max(number), 0) FROM papers")
 _REGISTER = inserting(
     "subscribers",
     {"id": "text", "registered_at": "bigint", "backlog": "integer", "subscriptions": "text"},
@@ -309,11 +309,11 @@ class SqlIngestTransaction:
         if not papers_:
             return
         self.changed_papers = True
-        ((last,),) = _LAST_POSITION.rows(self._connection)
+        ((last,),) = _LAST_NUMBER.rows(self._connection)
         save = _SAVE_PAPERS if changed else _SAVE_RESIGHTED
         save.run(
             self._connection,
-            [_paper_row(paper, position, now) for position, paper in enumerate(papers_, start=last + 1)],
+            [_paper_row(paper, number, now) for number, paper in enumerate(papers_, start=last + 1)],
         )
         numbers = self._planning.numbers.of_papers({paper.id for paper in papers_})
         known = documents or {}
@@ -393,12 +393,12 @@ class SqlIngestTransaction:
 
     def planned(self, keys: Iterable[str]) -> dict[str, State]:
         states: dict[str, State] = {}
-        numbers = delivery_ids(self._connection, keys)
-        named = {seq: key for key, seq in numbers.items()}
+        numbers = delivery_numbers(self._connection, keys)
+        named = {number: key for key, number in numbers.items()}
         for chunk in chunks(named):
-            query = select(deliveries.c.seq, _STATE).join(targets, targets.c.number == deliveries.c.target)
-            rows = self._connection.execute(query.where(deliveries.c.seq.in_(chunk)))
-            states.update({named[seq]: state for seq, state in rows})
+            query = select(deliveries.c.number, _STATE).join(targets, targets.c.number == deliveries.c.target)
+            rows = self._connection.execute(query.where(deliveries.c.number.in_(chunk)))
+            states.update({named[number]: state for number, state in rows})
         return states
 
     def notices(
@@ -450,10 +450,10 @@ def _digest_row(file: ReadDigest, now: dt.datetime) -> tuple[Any, ...]:
     )
 
 
-def _paper_row(paper: Paper, position: int, now: dt.datetime) -> tuple[Any, ...]:
+def _paper_row(paper: Paper, number: int, now: dt.datetime) -> tuple[Any, ...]:
     day = paper.date.isoformat() if paper.date else None
     quizzes = sum([len(edition.quiz) for edition in paper.editions if edition.language == "en"])
-    return paper.id, day, position, quizzes, micros(now), micros(now), paper_json(paper)
+    return paper.id, day, number, quizzes, micros(now), micros(now), paper_json(paper)
 
 
 def _newest_day(connection: Connection) -> dt.date | None:

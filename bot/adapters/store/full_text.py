@@ -17,8 +17,8 @@ from typing import Any
 from sqlalchemy import Connection, Engine
 
 from bot.adapters.store.engine import reading, writing
-from bot.adapters.store.ids import Ids
 from bot.adapters.store.papers import StoredDocument, day_of, paper_of, version
+from bot.adapters.store.row_numbers import RowNumbers
 from bot.adapters.store.schema import FULL_TEXT, meta
 from bot.adapters.store.sql import Statement, chunks, driver, insert
 from bot.domain.papers import Paper, PaperId
@@ -30,17 +30,19 @@ from bot.domain.query.needs import LONGEST_WORD, AllOf, Bounds, ButNot, Need, Te
 _COLUMNS = ", ".join(FIELDS)
 _WORDS = Statement(f"SELECT paper, {_COLUMNS} FROM paper_words WHERE paper = ANY(:numbers)")
 _TEXTS = Statement(
-    f"SELECT position, id, content, {_COLUMNS} FROM papers JOIN paper_words ON paper = position"
-    " WHERE position = ANY(:numbers)"
+    f"SELECT number, id, content, {_COLUMNS} FROM papers JOIN paper_words ON paper = number"
+    " WHERE number = ANY(:numbers)"
 )
 _NEWEST_DAY = Statement("SELECT max(date) FROM digests")
-_RECENT_PAPERS = "SELECT position, date FROM papers WHERE date >= {} OR date IS NULL ORDER BY date DESC NULLS LAST, position"
+_RECENT_PAPERS = (
+    "SELECT number, date FROM papers WHERE date >= {} OR date IS NULL ORDER BY date DESC NULLS LAST, number"
+)
 _RECENT = Statement(_RECENT_PAPERS.format(":since"), postgresql=_RECENT_PAPERS.format(":since::date"))
 _MOST_LISTS = 4
 _FEW = 50
 """Up to this part of the papers, sorting takes less time than going through all."""
 _CONTENTS = Statement(
-    "SELECT position, id, content FROM papers WHERE position > :after ORDER BY position LIMIT :most"
+    "SELECT number, id, content FROM papers WHERE number > :after ORDER BY number LIMIT :most"
 )
 _REPLACED = ", ".join(f"{field} = excluded.{field}" for field in FIELDS)
 _SAVE_SQLITE = f"INSERT INTO paper_words (paper, {_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (paper) DO UPDATE SET {_REPLACED}"
@@ -257,7 +259,7 @@ def _mapped(connection: Connection) -> Iterator[None]:
 
 def stored_documents(connection: Connection, papers: Sequence[Paper]) -> dict[PaperId, Document]:
     """The documents of stored papers, with the words that were kept of them."""
-    numbers = Ids(connection).of_papers({paper.id for paper in papers})
+    numbers = RowNumbers(connection).of_papers({paper.id for paper in papers})
     words: dict[int, Words] = {}
     for chunk in chunks(numbers.values()):
         words.update({row[0]: row[1:] for row in _WORDS.rows(connection, numbers=chunk)})

@@ -6,16 +6,16 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, Select, case, func, or_, select
 
-from bot.adapters.store.ids import delivery_ids
+from bot.adapters.store.row_numbers import delivery_numbers
 from bot.adapters.store.schema import deliveries, planning_runs, targets
 from bot.adapters.store.sql import chunks
 from bot.domain.delivery import State
 from bot.pipeline.ports.outbox import Selection
 
 _ALONE = case(
-    (or_(deliveries.c.message.is_not(None), deliveries.c.kind == "alert"), None), else_=deliveries.c.seq
+    (or_(deliveries.c.message.is_not(None), deliveries.c.kind == "alert"), None), else_=deliveries.c.number
 )
-"""The own id of a delivery that makes a message alone; NULL for waiting alerts and for the rows of one message."""
+"""The own number of a delivery that makes a message alone; NULL for waiting alerts and for the rows of one message."""
 _UNASSIGNED = deliveries.c.message.is_(None)
 _GROUPED_BY = (
     deliveries.c.message,
@@ -33,7 +33,7 @@ def chosen_messages(
     """(number of messages chosen, rows of the oldest `limit` of them, oldest first); `rows` is the query for rows."""
     conditions = _conditions(connection, selection)
     groups = (
-        select(func.min(deliveries.c.seq).label("first"), deliveries.c.message, deliveries.c.target)
+        select(func.min(deliveries.c.number).label("first"), deliveries.c.message, deliveries.c.target)
         .join(targets, targets.c.number == deliveries.c.target)
         .join(planning_runs, planning_runs.c.number == deliveries.c.run)
         .where(*conditions)
@@ -73,7 +73,7 @@ def _conditions(connection: Connection, selection: Selection) -> list[ColumnElem
         columns = (targets.c.key, targets.c.address, targets.c.kind)
         conditions.append(or_(*(column.in_(selection.targets) for column in columns)))
     if selection.keys:
-        conditions.append(deliveries.c.seq.in_(delivery_ids(connection, selection.keys).values()))
+        conditions.append(deliveries.c.number.in_(delivery_numbers(connection, selection.keys).values()))
     if selection.since is not None:
         moment = func.coalesce(
             deliveries.c.settled_at, planning_runs.c.made_at, type_=planning_runs.c.made_at.type
@@ -91,17 +91,17 @@ def _rows_of(
     """The rows of each message on the page: all of a message that was sent or tried, those chosen of one that waits."""
     messages: dict[int, list[Any]] = defaultdict(list)
     for numbers in chunks([group["message"] for group in page if group["message"] is not None]):
-        assigned = rows.add_columns(deliveries.c.message.label("number"))
-        assigned = assigned.where(deliveries.c.message.in_(numbers)).order_by(deliveries.c.seq)
+        assigned = rows.add_columns(deliveries.c.message.label("message_number"))
+        assigned = assigned.where(deliveries.c.message.in_(numbers)).order_by(deliveries.c.number)
         for row in connection.execute(assigned):
-            messages[row.number].append(row)
+            messages[row.message_number].append(row)
     waiting: dict[tuple[Any, ...], list[Any]] = defaultdict(list)
     for numbers in chunks(sorted({group["target"] for group in page if group["message"] is None})):
         unassigned = rows.where(*conditions, _UNASSIGNED, deliveries.c.target.in_(numbers))
-        for row in connection.execute(unassigned.order_by(deliveries.c.seq)):
-            alone = None if row.kind == "alert" else row.seq
+        for row in connection.execute(unassigned.order_by(deliveries.c.number)):
+            alone = None if row.kind == "alert" else row.number
             waiting[row.target, row.subscriber, row.kind, row.state, alone].append(row)
-    by_first = {group[0].seq: group for group in waiting.values()}
+    by_first = {group[0].number: group for group in waiting.values()}
     return [
         by_first[group["first"]] if group["message"] is None else messages[group["message"]] for group in page
     ]

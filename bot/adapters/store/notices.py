@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from bot.adapters.store.ids import Ids
+from bot.adapters.store.row_numbers import RowNumbers
 from bot.adapters.store.sql import Statement, inserting, updating
 from bot.domain.backlog import Rule
 from bot.domain.notices import Notices
@@ -30,8 +30,8 @@ _AT = inserting("noticed_papers", {"paper": "bigint", "run": "bigint"}, on_confl
 _REWRITE = updating(
     "notices",
     "papers = :new_papers",
-    where="run = :run_id AND subscriber = :subscriber_id",
-    columns={"run_id": "bigint", "subscriber_id": "bigint", "new_papers": "text"},
+    where="run = :run_number AND subscriber = :subscriber_number",
+    columns={"run_number": "bigint", "subscriber_number": "bigint", "new_papers": "text"},
 )
 _RUNS = "SELECT run FROM noticed_papers WHERE paper = ANY(:papers)"
 _OF_ALL = Statement(
@@ -65,9 +65,9 @@ class NoticedAt(NamedTuple):
     source: str | None
 
 
-def write(connection: Connection, ids: Ids, noticed: Notices, run: int) -> None:
+def write(connection: Connection, numbers: RowNumbers, noticed: Notices, run: int) -> None:
     """Insert notices of papers that were not noticed before."""
-    papers, subscribers = ids.of_papers(_papers(noticed)), ids.of_subscribers(noticed)
+    papers, subscribers = numbers.of_papers(_papers(noticed)), numbers.of_subscribers(noticed)
     rows = [
         (
             run,
@@ -81,12 +81,12 @@ def write(connection: Connection, ids: Ids, noticed: Notices, run: int) -> None:
     _AT.run(connection, [(paper, run) for paper in sorted(papers.values())])
 
 
-def rewrite(connection: Connection, ids: Ids, noticed: Notices) -> None:
+def rewrite(connection: Connection, numbers: RowNumbers, noticed: Notices) -> None:
     """Replace the subscriptions of existing notices."""
     if not noticed:
         return
-    subscribers = ids.of_subscribers(noticed)
-    papers = {number: paper for paper, number in ids.of_papers(_papers(noticed)).items()}
+    subscribers = numbers.of_subscribers(noticed)
+    papers = {number: paper for paper, number in numbers.of_papers(_papers(noticed)).items()}
     rows = _OF_SUBSCRIBERS.rows(
         connection, papers=list(papers), subscribers=[subscribers[name] for name in noticed]
     )
@@ -107,19 +107,19 @@ def _papers(noticed: Notices) -> set[PaperId]:
 
 def on_papers(
     connection: Connection,
-    ids: Ids,
+    numbers: RowNumbers,
     paper_ids: Iterable[PaperId],
     subscribers: Iterable[str] | None = None,
 ) -> dict[str, dict[PaperId, Names]]:
     """The notices on these papers, by subscriber and paper; of all subscribers or only of these."""
-    papers = {number: paper for paper, number in ids.of_papers(set(paper_ids)).items()}
+    papers = {number: paper for paper, number in numbers.of_papers(set(paper_ids)).items()}
     if not papers:
         return {}
     if subscribers is None:
         rows = _OF_ALL.rows(connection, papers=list(papers))
     else:
-        numbers = list(ids.of_subscribers(subscribers).values())
-        rows = _OF_SUBSCRIBERS.rows(connection, papers=list(papers), subscribers=numbers)
+        named = list(numbers.of_subscribers(subscribers).values())
+        rows = _OF_SUBSCRIBERS.rows(connection, papers=list(papers), subscribers=named)
     noticed: dict[str, dict[PaperId, Names]] = defaultdict(dict)
     for name, _, _, text in rows:
         on_these = {papers[number]: names for number, names in _read(text).items() if number in papers}
@@ -153,7 +153,7 @@ def of_subscriber_on(
     connection: Connection, subscriber: str, paper_ids: Iterable[PaperId]
 ) -> dict[PaperId, NoticedAt]:
     """The notices of a subscriber on these papers."""
-    papers = {number: paper for paper, number in Ids(connection).of_papers(set(paper_ids)).items()}
+    papers = {number: paper for paper, number in RowNumbers(connection).of_papers(set(paper_ids)).items()}
     if not papers:
         return {}
     rows = _ON_PAPERS_OF_SUBSCRIBER.rows(connection, subscriber=subscriber, papers=list(papers))

@@ -16,10 +16,10 @@ from typing import Any, NamedTuple, TypeVar, cast
 from sqlalchemy import ColumnElement, Connection, Engine, and_, or_, select, update
 
 from bot.adapters.store.engine import reading, writing
-from bot.adapters.store.ids import delivery_ids
 from bot.adapters.store.incidents import stops
 from bot.adapters.store.owners import DeadOwners, Owner
 from bot.adapters.store.papers import question_text
+from bot.adapters.store.row_numbers import delivery_numbers
 from bot.adapters.store.schema import (
     CAUSES,
     KINDS,
@@ -109,7 +109,7 @@ class Outbox:
         head = rows[0]
         name, created = tried[head.message] if head.message is not None else (self._new_name(), None)
         return Claim(
-            number=head.seq if head.message is None else head.message,
+            number=head.number if head.message is None else head.message,
             message=name,
             key=target.key,
             target=Target(kind=target.kind, address=target.address),
@@ -118,7 +118,10 @@ class Outbox:
             rows=tuple(
                 [
                     ClaimedRow(
-                        row.seq, delivery_key(target.key, row.kind, row.paper, row.part), row.paper, row.part
+                        row.number,
+                        delivery_key(target.key, row.kind, row.paper, row.part),
+                        row.paper,
+                        row.part,
                     )
                     for row in rows
                 ]
@@ -345,24 +348,24 @@ _TARGETS = (
     " AND kind = ANY(:kinds) ORDER BY ready_at, number LIMIT :most"
 )
 _READY = Statement(_TARGETS, postgresql=f"{_TARGETS} FOR NO KEY UPDATE SKIP LOCKED")
-_ROW = "waiting.seq, waiting.target, waiting.subscriber, waiting.kind, waiting.paper, waiting.part, waiting.message, waiting.attempts"
+_ROW = "waiting.number, waiting.target, waiting.subscriber, waiting.kind, waiting.paper, waiting.part, waiting.message, waiting.attempts"
 _WAITING = "waiting.target = {target} AND waiting.settled_at IS NULL"
 """Without a lease on the target none of its rows is being sent: all open rows wait."""
 _NAMED = (
-    "SELECT waiting.seq, waiting.target, waiting.kind, waiting.part, waiting.message, waiting.attempts,"
-    " coalesce(papers.id, ''), subscribers.id FROM ({rows}) AS waiting LEFT JOIN papers ON papers.position = waiting.paper"
+    "SELECT waiting.number, waiting.target, waiting.kind, waiting.part, waiting.message, waiting.attempts,"
+    " coalesce(papers.id, ''), subscribers.id FROM ({rows}) AS waiting LEFT JOIN papers ON papers.number = waiting.paper"
     " JOIN subscribers ON subscribers.number = waiting.subscriber"
 )
 _DUE = Statement(
     _NAMED.format(
-        rows=f"SELECT {_ROW} FROM json_each(:targets) AS given JOIN deliveries AS waiting ON waiting.seq IN"
-        f" (SELECT waiting.seq FROM deliveries AS waiting WHERE {_WAITING.format(target='given.value')}"
-        " AND waiting.due_at <= :now ORDER BY waiting.seq LIMIT :most)"
+        rows=f"SELECT {_ROW} FROM json_each(:targets) AS given JOIN deliveries AS waiting ON waiting.number IN"
+        f" (SELECT waiting.number FROM deliveries AS waiting WHERE {_WAITING.format(target='given.value')}"
+        " AND waiting.due_at <= :now ORDER BY waiting.number LIMIT :most)"
     ),
     postgresql=_NAMED.format(
         rows="SELECT waiting.* FROM unnest(:targets::bigint[]) AS given(number) CROSS JOIN LATERAL"
         f" (SELECT {_ROW} FROM deliveries AS waiting WHERE {_WAITING.format(target='given.number')}"
-        " AND waiting.due_at <= :now ORDER BY waiting.seq LIMIT :most) AS waiting"
+        " AND waiting.due_at <= :now ORDER BY waiting.number LIMIT :most) AS waiting"
     ),
 )
 _ROWS_OF_MESSAGES = Statement(
@@ -392,7 +395,7 @@ def revoke(connection: Connection, targets: Iterable[str]) -> None:
 
 _RECENTLY_SENT = Statement(
     "SELECT messages.target, messages.kind, messages.settled_at FROM messages"
-    " JOIN deliveries AS head ON head.seq = messages.number"
+    " JOIN deliveries AS head ON head.number = messages.number"
     " JOIN planning_runs ON planning_runs.number = head.run"
     " WHERE messages.target = ANY(:targets) AND messages.settled_at IS NOT NULL AND messages.settled_at > :since"
     f" AND coalesce(planning_runs.rule, '') <> '{ASKED}'"
@@ -425,7 +428,7 @@ _POSTPONE = {
 class _WaitingRow(NamedTuple):
     """A waiting row as stored (`code` is its kind), with the names of its paper and subscriber."""
 
-    seq: int
+    number: int
     target: int
     code: int
     part: str
@@ -497,10 +500,10 @@ def _tried_messages(connection: Connection, numbers: Collection[int]) -> dict[in
 
 _MESSAGE = "number, id, target, subscriber, kind, created_at"
 _BEGIN_MESSAGE = ForEach(
-    sqlite=f"INSERT INTO messages ({_MESSAGE}) SELECT seq, :name, target, subscriber, kind, :created_at"
-    " FROM deliveries WHERE seq = :head ON CONFLICT (number) DO NOTHING",
-    postgresql=f"INSERT INTO messages ({_MESSAGE}) SELECT seq, given.name, target, subscriber, kind, given.created_at"
-    " FROM {given} JOIN deliveries ON seq = given.head ON CONFLICT (number) DO NOTHING",
+    sqlite=f"INSERT INTO messages ({_MESSAGE}) SELECT number, :name, target, subscriber, kind, :created_at"
+    " FROM deliveries WHERE number = :head ON CONFLICT (number) DO NOTHING",
+    postgresql=f"INSERT INTO messages ({_MESSAGE}) SELECT number, given.name, target, subscriber, kind, given.created_at"
+    " FROM {given} JOIN deliveries ON number = given.head ON CONFLICT (number) DO NOTHING",
     columns={"name": "text", "created_at": "bigint", "head": "bigint"},
 )
 """A message takes target, subscriber and kind from its first row; one that was tried before is stored already."""
@@ -509,13 +512,13 @@ _WAITS = f"state < {STATES['sending']}"
 _SEND = updating(
     "deliveries",
     _SENDING,
-    where=f"seq = :row AND {_WAITS}",
+    where=f"number = :row AND {_WAITS}",
     columns={"row": "bigint", "message_number": "bigint"},
 )
 _SEND_RANGE = updating(
     "deliveries",
     _SENDING,
-    where=f"seq BETWEEN :first AND :last AND {_WAITS}",
+    where=f"number BETWEEN :first AND :last AND {_WAITS}",
     columns={"first": "bigint", "last": "bigint", "message_number": "bigint"},
 )
 
@@ -526,8 +529,8 @@ def _begin(connection: Connection, claims: Sequence[Claim]) -> None:
         connection, [(claim.message, micros(claim.created_at), claim.number) for claim in claims]
     )
     ranges, single = _in_ranges(connection, [(claim.number, claim.rows) for claim in claims])
-    _SEND_RANGE.run(connection, [(rows[0].seq, rows[-1].seq, message) for message, rows in ranges])
-    _SEND.run(connection, [(row.seq, message) for message, row in single])
+    _SEND_RANGE.run(connection, [(rows[0].number, rows[-1].number, message) for message, rows in ranges])
+    _SEND.run(connection, [(row.number, message) for message, row in single])
 
 
 # --- settling ---------------------------------------------------------------------------------------------
@@ -536,7 +539,7 @@ _END_ROW = updating(
     "deliveries",
     "state = :ending, rank = :rank, cause = :cause, error = :why, settled_at = :settled, attempts = attempts - :uncounted,"
     f" message = CASE WHEN :ending = {STATES['skipped']} THEN NULL ELSE message END",
-    where="seq = :row AND message = :message_number AND (state = {sending} OR :known = 1 AND state IN ({uncertain}, {pending}))".format(
+    where="number = :row AND message = :message_number AND (state = {sending} OR :known = 1 AND state IN ({uncertain}, {pending}))".format(
         **STATES
     ),
     columns={
@@ -554,9 +557,9 @@ _END_ROW = updating(
 _DIGITS = tuple(f"{rank:03}" for rank in range(1000))
 _SENT_RANGE = updating(
     "deliveries",
-    f"state = CASE seq WHEN :best THEN {STATES['sent']} ELSE {STATES['merged']} END, error = NULL,"
-    " rank = CAST(substr(:ranks, 1 + 3 * (seq - :first), 3) AS integer), settled_at = :settled",
-    where="seq BETWEEN :first AND :last AND message = :message_number"
+    f"state = CASE number WHEN :best THEN {STATES['sent']} ELSE {STATES['merged']} END, error = NULL,"
+    " rank = CAST(substr(:ranks, 1 + 3 * (number - :first), 3) AS integer), settled_at = :settled",
+    where="number BETWEEN :first AND :last AND message = :message_number"
     " AND (state = {sending} OR state = {uncertain} OR state = {pending})".format(**STATES),
     columns={
         "first": "bigint",
@@ -571,19 +574,19 @@ _SENT_RANGE = updating(
 _ATTACH_NAMED = updating(
     "deliveries",
     "message = :message_number",
-    where=f"seq = :row AND state = {STATES['limited']}",
+    where=f"number = :row AND state = {STATES['limited']}",
     columns={"row": "bigint", "message_number": "bigint"},
 )
 _SET_ERROR = updating(
     "deliveries",
     "error = :why, cause = NULL",
-    where=f"seq = :row AND {_WAITS}",
+    where=f"number = :row AND {_WAITS}",
     columns={"row": "bigint", "why": "text"},
 )
 _DETACH_RELEASED = updating(
     "deliveries",
     "message = NULL",
-    where=f"seq = :row AND message = :message_number AND state = {STATES['pending']}",
+    where=f"number = :row AND message = :message_number AND state = {STATES['pending']}",
     columns={"row": "bigint", "message_number": "bigint"},
 )
 _RECORD_SENT = updating(
@@ -639,11 +642,11 @@ def _end_rows(connection: Connection, outcomes: Iterable[Outcome], now: int) -> 
 
 
 def _sent_range(ranked: _RankedOutcome, rows: Sequence[ClaimedRow], now: int) -> tuple[Any, ...]:
-    outcome, first = ranked.outcome, rows[0].seq
+    outcome, first = ranked.outcome, rows[0].number
     ranks = [ranked.ranks[row.key] for row in rows]
     best = first + ranks.index(0) if 0 in ranks else None
     digits = "".join([_DIGITS[rank] for rank in ranks])
-    return first, rows[-1].seq, outcome.claim.number, best, digits, now
+    return first, rows[-1].number, outcome.claim.number, best, digits, now
 
 
 def _row_end(ranked: _RankedOutcome, row: ClaimedRow, now: int) -> tuple[Any, ...]:
@@ -660,13 +663,13 @@ def _row_end(ranked: _RankedOutcome, row: ClaimedRow, now: int) -> tuple[Any, ..
     settled = None if end == "pending" else now
     known, uncounted = int(outcome.state == "sent"), int(not outcome.counted)
     code = None if cause is None else CAUSES[cause]
-    return row.seq, outcome.claim.number, known, STATES[end], rank, code, why, settled, uncounted
+    return row.number, outcome.claim.number, known, STATES[end], rank, code, why, settled, uncounted
 
 
 def _attach_named(connection: Connection, outcomes: Sequence[Outcome]) -> None:
     """Attach rows over the daily limit of earlier messages to the message that names them now."""
     messages = {key: outcome.claim.number for outcome in outcomes for key in outcome.named}
-    rows = delivery_ids(connection, messages)
+    rows = delivery_numbers(connection, messages)
     _ATTACH_NAMED.run(connection, [(row, messages[key]) for key, row in rows.items()])
 
 
@@ -674,7 +677,7 @@ def _waiting_reasons(outcome: Outcome) -> list[tuple[int, str]]:
     """(row, reason) for the rows of a claim that was put back without a request."""
     if outcome.state != "pending" or outcome.begun or outcome.error is None:
         return []
-    return [(row.seq, outcome.error) for row in outcome.claim.rows]
+    return [(row.number, outcome.error) for row in outcome.claim.rows]
 
 
 def _detach_released(connection: Connection, outcomes: Iterable[Outcome]) -> None:
@@ -682,7 +685,7 @@ def _detach_released(connection: Connection, outcomes: Iterable[Outcome]) -> Non
     _DETACH_RELEASED.run(
         connection,
         [
-            (row.seq, outcome.claim.number)
+            (row.number, outcome.claim.number)
             for outcome in outcomes
             if outcome.released
             for row in outcome.claim.rows[1:]
@@ -773,7 +776,7 @@ def _in_ranges(
 
 def _ranges(rows: Sequence[ClaimedRow]) -> Sequence[Sequence[ClaimedRow]]:
     """The rows, split where their numbers are not consecutive."""
-    if rows[-1].seq - rows[0].seq == len(rows) - 1:
+    if rows[-1].number - rows[0].number == len(rows) - 1:
         return (rows,)
-    starts = [number for number in range(1, len(rows)) if rows[number].seq != rows[number - 1].seq + 1]
+    starts = [at for at in range(1, len(rows)) if rows[at].number != rows[at - 1].number + 1]
     return [rows[start:end] for start, end in zip([0, *starts], [*starts, len(rows)], strict=True)]

@@ -21,10 +21,10 @@ from bot.domain.papers import Edition, Links, Paper, PaperId, Point, Question, S
 from bot.domain.query.documents import Document, Scope, Texts, Words, texts_of
 from bot.pipeline.ports.papers import NoticedPaper, StoredPaper
 
-_NEWEST_FIRST = "papers.date DESC NULLS LAST, papers.position"
+_NEWEST_FIRST = "papers.date DESC NULLS LAST, papers.number"
 _NEWEST = Statement(f"SELECT id FROM papers ORDER BY {_NEWEST_FIRST} LIMIT :most OFFSET :start")
 _NEWEST_OF = Statement(
-    f"SELECT id, position FROM papers WHERE position = ANY(:numbers) ORDER BY {_NEWEST_FIRST} LIMIT :most"
+    f"SELECT id, number FROM papers WHERE number = ANY(:numbers) ORDER BY {_NEWEST_FIRST} LIMIT :most"
 )
 _ON_DAYS = (
     "SELECT date AS day, id AS paper FROM papers UNION SELECT digests.date, digest_papers.paper FROM digest_papers"
@@ -35,11 +35,11 @@ _DAYS = Statement(
 )
 _ON_DAY_IDS = (
     "SELECT id FROM papers WHERE id IN (SELECT id FROM papers WHERE date = {0} UNION SELECT paper FROM digest_papers"
-    " JOIN digests ON digests.sha256 = digest_papers.digest WHERE digests.date = {0}) ORDER BY position"
+    " JOIN digests ON digests.sha256 = digest_papers.digest WHERE digests.date = {0}) ORDER BY number"
 )
 _ON_DAY = Statement(_ON_DAY_IDS.format(":day"), postgresql=_ON_DAY_IDS.format(":day::date"))
-_FIRST_SEEN = Statement("SELECT id, date, first_seen_at FROM papers ORDER BY position")
-_UNDATED = Statement("SELECT id FROM papers WHERE date IS NULL ORDER BY position LIMIT :most")
+_FIRST_SEEN = Statement("SELECT id, date, first_seen_at FROM papers ORDER BY number")
+_UNDATED = Statement("SELECT id FROM papers WHERE date IS NULL ORDER BY number LIMIT :most")
 
 
 class Papers:

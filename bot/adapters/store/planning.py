@@ -18,8 +18,8 @@ from sqlalchemy import Connection
 
 from bot.adapters.store import notices
 from bot.adapters.store.cluster import notify
-from bot.adapters.store.ids import Ids
 from bot.adapters.store.papers import paper_of
+from bot.adapters.store.row_numbers import RowNumbers
 from bot.adapters.store.schema import KINDS, STATES, micros, moment_of
 from bot.adapters.store.sql import Statement, chunks, inserting
 from bot.domain.backlog import Rule
@@ -35,7 +35,7 @@ _OPEN_RUNS = Statement(
 )
 _OPEN_CHANGES = Statement("SELECT changes FROM planning_runs WHERE done_at IS NULL")
 _CHANGES = Statement("SELECT changes FROM planning_runs WHERE number = :run")
-_PAPERS = Statement("SELECT position, id, content FROM papers WHERE position = ANY(:numbers)")
+_PAPERS = Statement("SELECT number, id, content FROM papers WHERE number = ANY(:numbers)")
 _INSERT = Statement(
     "INSERT INTO planning_runs (made_at, done_at, rule, source, cursor, changes)"
     " VALUES (:made_at, :done_at, :rule, :source, :cursor, :changes) RETURNING number"
@@ -93,7 +93,7 @@ class Planning:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self.numbers = Ids(connection)
+        self.numbers = RowNumbers(connection)
 
     def new_run(self, now: datetime, rule: Rule | None = None) -> int:
         """Insert a run that ends with this transaction; gives its number."""

@@ -21,9 +21,9 @@ from sqlalchemy import (
 
 from bot.adapters.store.cluster import notify
 from bot.adapters.store.engine import reading, writing
-from bot.adapters.store.ids import subscriber_id, target_id
 from bot.adapters.store.outbox import lock_targets, refresh_ready
 from bot.adapters.store.quizzes import AGAIN
+from bot.adapters.store.row_numbers import subscriber_number, target_number
 from bot.adapters.store.schema import (
     backlog_shares,
     cards,
@@ -170,7 +170,7 @@ class PreferenceTables:
                     if rows:
                         connection.execute(
                             update(deliveries)
-                            .where(deliveries.c.seq.in_(rows))
+                            .where(deliveries.c.number.in_(rows))
                             .values(state=state, due_at=due)
                         )
                     changed += len(rows)
@@ -221,7 +221,7 @@ def _rows_about(subscriber: str, person: int | None, *, whole: bool) -> Iterator
             yield name, table, table.c.person == person
     if not whole:
         return
-    number = func.coalesce(subscriber_id(subscriber), -1)
+    number = func.coalesce(subscriber_number(subscriber), -1)
     own_targets = select(deliveries.c.target).where(deliveries.c.subscriber == number)
     shared = select(deliveries.c.target).where(deliveries.c.subscriber != number)
     keys = select(targets.c.key).where(
@@ -254,7 +254,7 @@ def _end_repeats(connection: Connection, person: int, now: datetime) -> None:
     connection.execute(
         update(deliveries)
         .where(
-            deliveries.c.target == target_id(chat_target(person)),
+            deliveries.c.target == target_number(chat_target(person)),
             deliveries.c.state.in_(("pending", "held")),
             deliveries.c.part.like(AGAIN),
         )
@@ -286,11 +286,11 @@ def _has_id(value: object, number: int) -> bool:
 def _waiting(target: str, subscriber: str) -> Any:
     """Query: the subscriber's waiting rows on a target that were neither tried nor asked for."""
     return (
-        select(deliveries.c.seq)
+        select(deliveries.c.number)
         .join(planning_runs, planning_runs.c.number == deliveries.c.run, isouter=True)
         .where(
-            deliveries.c.target == target_id(target),
-            deliveries.c.subscriber == subscriber_id(subscriber),
+            deliveries.c.target == target_number(target),
+            deliveries.c.subscriber == subscriber_number(subscriber),
             deliveries.c.settled_at.is_(None),
             deliveries.c.state.in_(("pending", "held")),
             deliveries.c.kind.in_(("alert", "quiz")),

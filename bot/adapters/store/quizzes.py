@@ -12,10 +12,10 @@ from sqlalchemy import ColumnElement, Connection, Engine, delete, func, or_, sel
 from bot.adapters.store.deliveries import ROWS, key_of
 from bot.adapters.store.digests import SqlIngestTransaction
 from bot.adapters.store.engine import reading, writing
-from bot.adapters.store.ids import delivery_ids, target_id
 from bot.adapters.store.notices import of_subscriber_on
 from bot.adapters.store.outbox import refresh_ready
 from bot.adapters.store.papers import paper_of, question_of, question_text
+from bot.adapters.store.row_numbers import delivery_numbers, target_number
 from bot.adapters.store.schema import (
     NEEDS_A_LOOK,
     NEWEST_FIRST,
@@ -238,7 +238,7 @@ class SqlQuizTransaction:
             deliveries.c.state == "uncertain",
             deliveries.c.kind == "quiz",
             deliveries.c.message.is_not(None),
-        ).order_by(deliveries.c.seq)
+        ).order_by(deliveries.c.number)
         return tuple(
             UncertainQuiz(
                 key=key_of(row),
@@ -265,10 +265,10 @@ class SqlQuizTransaction:
             "sent_at": now,
         }
         self._connection.execute(insert(self._connection, polls).on_conflict_do_nothing(), [row])
-        seq = delivery_ids(self._connection, [quiz.key]).get(quiz.key)
+        number = delivery_numbers(self._connection, [quiz.key]).get(quiz.key)
         self._connection.execute(
             update(deliveries)
-            .where(deliveries.c.seq == seq, deliveries.c.state == "uncertain")
+            .where(deliveries.c.number == number, deliveries.c.state == "uncertain")
             .values(state="sent", rank=0, error=None, settled_at=now)
         )
 
@@ -296,7 +296,7 @@ class SqlQuizTransaction:
 
     def brought_back(self, target: str, start: datetime, end: datetime) -> int:
         query = select(func.count()).where(
-            deliveries.c.target == target_id(target),
+            deliveries.c.target == target_number(target),
             deliveries.c.kind == "quiz",
             deliveries.c.part.like(AGAIN),
             deliveries.c.due_at >= start,
@@ -314,8 +314,8 @@ class SqlQuizTransaction:
         return self._ingest.plan(planned, self._ingest.new_run(now, ASKED if asked else None))
 
     def release_now(self, key: str, now: datetime) -> bool:
-        seq = delivery_ids(self._connection, [key]).get(key)
-        held = (deliveries.c.seq == seq, deliveries.c.state.in_(("held", "limited", "skipped")))
+        number = delivery_numbers(self._connection, [key]).get(key)
+        held = (deliveries.c.number == number, deliveries.c.state.in_(("held", "limited", "skipped")))
         query = select(targets.c.key).join(deliveries, deliveries.c.target == targets.c.number).where(*held)
         target = self._connection.execute(query).scalar()
         if target is None:

@@ -179,14 +179,14 @@ papers = Table(
     metadata,
     Column("id", Text, primary_key=True),
     Column("date", Date),
-    Column("position", RowNumber, nullable=False, unique=True),
+    Column("number", RowNumber, nullable=False, unique=True),
     Column("quizzes", Integer, nullable=False),
     Column("first_seen_at", Moment, nullable=False),
     Column("changed_at", Moment, nullable=False),
     Column("content", Text, nullable=False),
 )
-NEWEST_FIRST = (papers.c.date.desc().nulls_last(), papers.c.position)
-Index("ix_papers_newest", papers.c.date.desc(), papers.c.position)
+NEWEST_FIRST = (papers.c.date.desc().nulls_last(), papers.c.number)
+Index("ix_papers_newest", papers.c.date.desc(), papers.c.number)
 
 paper_words = Table(
     "paper_words",
@@ -198,7 +198,7 @@ paper_words = Table(
     Column("points", Text, nullable=False),
     Column("source", Text, nullable=False),
 )
-"""The folded words of each paper, by its position, as `query.documents.Words` says."""
+"""The folded words of each paper, by its number, as `query.documents.Words` says."""
 FULL_TEXT: dict[str, tuple[str, ...]] = {
     "sqlite": (
         "CREATE VIRTUAL TABLE full_text USING fts5(title, authors, summary, points, source,"
@@ -356,7 +356,7 @@ _LAST_OPEN = STATES["sending"]  # a comparison costs nothing, a list is made int
 deliveries = Table(
     "deliveries",
     metadata,
-    Column("seq", RowNumber, primary_key=True),
+    Column("number", RowNumber, primary_key=True),
     Column("target", RowNumber, nullable=False),
     Column("subscriber", RowNumber, nullable=False),
     Column("kind", Coded(KINDS), nullable=False),
@@ -387,7 +387,7 @@ OPEN = deliveries.c.settled_at.is_(None)
 _partial_index(
     "ix_deliveries_open",
     deliveries.c.target,
-    deliveries.c.seq,
+    deliveries.c.number,
     deliveries.c.due_at,
     where="settled_at IS NULL",
 )
@@ -406,7 +406,7 @@ _partial_index(
 _partial_index(
     "ix_deliveries_limited",
     deliveries.c.target,
-    deliveries.c.seq,
+    deliveries.c.number,
     where=f"state = {STATES['limited']}",
 )
 

@@ -19,10 +19,10 @@ from bot.domain.reports import SoftBounces
 class ClaimedRow(NamedTuple):
     """One delivery of a claim; `shown` is false for one over the daily limit, which its message does not show.
 
-    `seq` is its number in the state, which grows with every planned row. A tuple for the same reason as `Delivery`.
+    `number` is its row's in the state, which grows with every planned row. A tuple for the same reason as `Delivery`.
     """
 
-    seq: int
+    number: int
     key: str
     paper: PaperId
     part: str

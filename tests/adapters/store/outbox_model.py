@@ -22,9 +22,9 @@ class Message:
 
 @dataclass
 class Line:
-    """A row; `seq` is its place in the order of all rows."""
+    """A row; `number` is its place in the order of all rows."""
 
-    seq: int
+    number: int
     key: str
     place: str
     kind: Kind
@@ -212,8 +212,8 @@ class Model:
     def arrived(self, keys: Sequence[str]) -> int:
         lines = self.by_hand(keys, ("uncertain",))
         for line in lines:
-            first = min(other.seq for other in self.lines.values() if other.message is line.message)
-            line.state = "sent" if line.seq == first else "merged"
+            first = min(other.number for other in self.lines.values() if other.message is line.message)
+            line.state = "sent" if line.number == first else "merged"
         for line in lines:
             assert line.message
             went = [other for other in self.lines.values() if other.message is line.message]

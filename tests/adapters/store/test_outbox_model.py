@@ -50,14 +50,14 @@ class Outboxes(RuleBasedStateMachine):
         self.now = self.latest = NOW
         self.held: list[tuple[Claim, Taken]] = []
         self.done: set[str] = set()
-        self.seqs = 0
+        self.numbers = 0
         self.runs: list[list[list[Delivery]]] = []
         """Parts of the planning runs that are still to be planned."""
         self.run_papers: list[Paper] = []
 
-    def seq(self):
-        self.seqs += 1
-        return self.seqs
+    def number(self):
+        self.numbers += 1
+        return self.numbers
 
     def teardown(self) -> None:
         try:
@@ -82,7 +82,7 @@ class Outboxes(RuleBasedStateMachine):
         for kind, paper, wait, who in planned:
             part, due, state = "" if kind == "alert" else kind, self.now + wait, "held" if wait else "pending"
             row = a_delivery(paper, place, kind, part, subscriber=who, state=state, due_at=due)
-            new += self.model.plan(Line(self.seq(), row.key, place, kind, who, state, due))
+            new += self.model.plan(Line(self.number(), row.key, place, kind, who, state, due))
             rows.append(row)
         assert Hand(self.stores[0]).plan(*rows, now=self.now) == new
 
@@ -115,7 +115,7 @@ class Outboxes(RuleBasedStateMachine):
                 tx.finish(run, self.now)
                 self.runs.pop(0)
         for row in part:
-            line = Line(self.seq(), row.key, row.target, "alert", name, row.state, row.due_at)
+            line = Line(self.number(), row.key, row.target, "alert", name, row.state, row.due_at)
             self.model.plan(line)
 
     @precondition(lambda self: self.model.next_due())

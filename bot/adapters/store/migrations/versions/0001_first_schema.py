@@ -71,7 +71,7 @@ def upgrade() -> None:  # noqa: PLR0915 - a table each
     op.create_index("ix_cards_due", "cards", ["person", "due_at"], unique=False)
     op.create_table(
         "deliveries",
-        sa.Column("seq", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("target", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("subscriber", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("kind", sa.SmallInteger(), nullable=False),
@@ -87,7 +87,7 @@ def upgrade() -> None:  # noqa: PLR0915 - a table each
         sa.Column("run", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("settled_at", sa.BigInteger(), nullable=True),
         sa.CheckConstraint("(settled_at IS NULL) = (state <= 2)", name="settled"),
-        sa.PrimaryKeyConstraint("seq", name=op.f("pk_deliveries")),
+        sa.PrimaryKeyConstraint("number", name=op.f("pk_deliveries")),
     )
     op.create_index(
         "ix_deliveries_attention",
@@ -108,7 +108,7 @@ def upgrade() -> None:  # noqa: PLR0915 - a table each
     op.create_index(
         "ix_deliveries_limited",
         "deliveries",
-        ["target", "seq"],
+        ["target", "number"],
         unique=False,
         sqlite_where=sa.text("state = 7"),
         postgresql_where=sa.text("state = 7"),
@@ -116,7 +116,7 @@ def upgrade() -> None:  # noqa: PLR0915 - a table each
     op.create_index(
         "ix_deliveries_open",
         "deliveries",
-        ["target", "seq", "due_at"],
+        ["target", "number", "due_at"],
         unique=False,
         sqlite_where=sa.text("settled_at IS NULL"),
         postgresql_where=sa.text("settled_at IS NULL"),
@@ -202,15 +202,15 @@ def upgrade() -> None:  # noqa: PLR0915 - a table each
         "papers",
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("date", sa.Date(), nullable=True),
-        sa.Column("position", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("quizzes", sa.Integer(), nullable=False),
         sa.Column("first_seen_at", sa.BigInteger(), nullable=False),
         sa.Column("changed_at", sa.BigInteger(), nullable=False),
         sa.Column("content", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_papers")),
-        sa.UniqueConstraint("position", name=op.f("uq_papers_position")),
+        sa.UniqueConstraint("number", name=op.f("uq_papers_number")),
     )
-    op.create_index("ix_papers_newest", "papers", [sa.literal_column("date DESC"), "position"], unique=False)
+    op.create_index("ix_papers_newest", "papers", [sa.literal_column("date DESC"), "number"], unique=False)
     op.create_table(
         "planning_runs",
         sa.Column("number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
