@@ -148,15 +148,15 @@ def measure(people: list[Subscriber], day: list[Paper]) -> Measured:
 
 def inserted_bare(stored: Path, path: Path) -> float:
     """Seconds of the processor that the rows of a state take sqlite3 alone, with the same tables and indices."""
-    with closing(sqlite3.connect(stored)) as source, closing(sqlite3.connect(path)) as copy:
+    with closing(sqlite3.connect(stored)) as original, closing(sqlite3.connect(path)) as copy:
         copy.isolation_level = None
         copy.execute("PRAGMA journal_mode=WAL")
         copy.execute("PRAGMA synchronous=FULL")
         rows = {}
         for table in ("targets", "planning_runs", "notices", "noticed_papers", "deliveries"):
-            made = source.execute("SELECT sql FROM sqlite_master WHERE tbl_name = ? AND sql > ''", (table,))
+            made = original.execute("SELECT sql FROM sqlite_master WHERE tbl_name = ? AND sql > ''", (table,))
             copy.executescript(";".join(sql for (sql,) in made))
-            rows[table] = source.execute(f"SELECT * FROM {table}").fetchall()
+            rows[table] = original.execute(f"SELECT * FROM {table}").fetchall()
         start = time.process_time()
         copy.execute("BEGIN IMMEDIATE")
         for table, several in rows.items():

@@ -59,10 +59,10 @@ def papers_of(folder: Path) -> Iterator[tuple[str, Paper]]:
         except (NotADigest, DigestTooLarge):
             continue
         for entry in digest.entries:
-            source, day = f"{group}/{path.name}", digest.date or entry.date
-            yield group, merge(None, entry, source=source, day=day)
+            name, day = f"{group}/{path.name}", digest.date or entry.date
+            yield group, merge(None, entry, digest=name, day=day)
             if group != "flat":
-                merged[entry.id] = merge(merged.get(entry.id), entry, source=source, day=day)
+                merged[entry.id] = merge(merged.get(entry.id), entry, digest=name, day=day)
     yield from (("merged", paper) for paper in merged.values())
 
 

@@ -78,7 +78,7 @@ def papers(folder: Path) -> list[Paper]:
     for path in sorted((*folder.glob("tables/*.md"), *folder.glob("pages/*.html"))):
         digest = read_digest(path.read_bytes(), name=path.name)
         for entry in digest.entries:
-            found[entry.id] = merge(found.get(entry.id), entry, source=path.name, day=digest.date)
+            found[entry.id] = merge(found.get(entry.id), entry, digest=path.name, day=digest.date)
     return sorted(found.values(), key=lambda paper: str(paper.date))
 
 

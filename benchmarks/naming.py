@@ -27,7 +27,7 @@ def main(folder: str = "../shared/corpus/wild", file: str = str(LABELS)) -> None
         except DigestError:
             continue
         for entry in digest.entries:
-            papers[entry.id] = merge(papers.get(entry.id), entry, source=path.name, day=digest.date)
+            papers[entry.id] = merge(papers.get(entry.id), entry, digest=path.name, day=digest.date)
     labels: dict[PaperId, dict[str, bool]] = defaultdict(dict)
     for line in Path(file).read_text().splitlines():
         if line.startswith("#"):

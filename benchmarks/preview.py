@@ -83,13 +83,13 @@ def made_up(count: int, rng: random.Random, words: list[str]) -> list[Paper]:
             id=PaperId(f"arxiv:{2000 + number // 10_000}.{number % 10_000:05}"),
             title=text(10).title(),
             authors=("Ada Lovelace", "Émilie du Châtelet") if number % 5 == 0 else ("Ada Lovelace",),
-            summaries=(Summary(text=text(150), source="made.md"),),
+            summaries=(Summary(text=text(150), digest="made.md"),),
             date=day,
             latest=day,
             links=Links(abs=f"https://arxiv.org/abs/{number}"),
             editions=(Edition(language="en", points=points),) if drawn else (),
             flowchart=Flowchart(drawing=_DRAWING) if drawn else None,
-            sources=("made.md",),
+            digests=("made.md",),
         )
 
     return [paper(number) for number in range(count)]

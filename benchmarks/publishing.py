@@ -49,7 +49,7 @@ def a_paper(number: int) -> Paper:
         id=PaperId(f"arxiv:{arxiv}"),
         title=f"Paper {number}: Language Models and What They Are Trained On",
         authors=("Ada Lovelace", "Alan Turing", "Grace Hopper"),
-        summaries=(Summary(text=text(0, 11), source="digest.md"),),
+        summaries=(Summary(text=text(0, 11), digest="digest.md"),),
         date=date(2026, 9, 18),
         latest=date(2026, 9, 18),
         links=Links(abs=f"https://arxiv.org/abs/{arxiv}", pdf=f"https://arxiv.org/pdf/{arxiv}"),

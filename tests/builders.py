@@ -45,7 +45,7 @@ def a_paper(number: int | str = 1, **parts: object) -> Paper:
         "id": PaperId(f"arxiv:{arxiv}"),
         "title": f"Paper {number}: Language Models at Scale",
         "authors": ("Bernard Ghanem", "Mohammad Zbeeb"),
-        "summaries": (Summary(text="This paper presents a family of language models.", source="a.md"),),
+        "summaries": (Summary(text="This paper presents a family of language models.", digest="a.md"),),
         "date": date(2026, 9, 18),
         "latest": date(2026, 9, 18),
         "links": Links(
@@ -53,7 +53,7 @@ def a_paper(number: int | str = 1, **parts: object) -> Paper:
             pdf=f"https://arxiv.org/pdf/{arxiv}",
             huggingface=f"https://huggingface.co/papers/{arxiv}",
         ),
-        "sources": ("a.md",),
+        "digests": ("a.md",),
         **parts,
     }
     return Paper(**given)  # type: ignore[arg-type]

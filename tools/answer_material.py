@@ -77,7 +77,7 @@ def _entries(
         day = dt.date.fromisoformat(file.stem)
         if first <= day <= last:
             for entry in read_digest(file.read_bytes(), name=file.name).entries:
-                yield merge(known.get(entry.id), entry, source=file.name, day=day), day
+                yield merge(known.get(entry.id), entry, digest=file.name, day=day), day
 
 
 def _texts(paper: Paper, language: str) -> dict[str, PaperText]:

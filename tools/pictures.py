@@ -107,8 +107,8 @@ def papers() -> list[Paper]:
     for path in sorted((ROOT / "seeds").glob("*.txt")):
         digest = read_digest(path.read_bytes(), name=path.name)
         for entry in digest.entries:
-            source = f"{'daily-paper' if digest.kind == 'quiz_text' else 'daily-ai-papers'}/{path.name}"
-            known[entry.id] = merge(known.get(entry.id), entry, source=source, day=digest.date or entry.date)
+            name = f"{'daily-paper' if digest.kind == 'quiz_text' else 'daily-ai-papers'}/{path.name}"
+            known[entry.id] = merge(known.get(entry.id), entry, digest=name, day=digest.date or entry.date)
     return list(known.values())
 
 

@@ -187,5 +187,5 @@ def _seed_papers() -> Iterable[Paper]:
         for path in sorted(folder.iterdir()):
             digest = read_digest(path.read_bytes(), name=path.name)
             for entry in digest.entries:
-                papers[entry.id] = merge(papers.get(entry.id), entry, source=path.name, day=digest.date)
+                papers[entry.id] = merge(papers.get(entry.id), entry, digest=path.name, day=digest.date)
     return papers.values()

@@ -266,7 +266,7 @@ def _card(paper: Paper, reasons: tuple[Reason, ...], language: str, text_limit: 
         matches=_matches(
             reasons, [*(text for _, _, text in content.points), *(text for text, _, _ in content.summaries)]
         ),
-        sources=source_names(paper.sources),
+        sources=source_names(paper.digests),
         source_count=paper.source_count,
         date=paper.date or paper.published,
         links=content.links,
@@ -312,7 +312,7 @@ def _summaries(paper: Paper, edition: Edition) -> list[tuple[CleanSummary, str]]
     """The cleaned summaries with their sources' names: a translated one first, each text once."""
     written = [(edition.summary, "")] if edition.summary else []
     written += [
-        (summary.text, next(iter(source_names((summary.source,))), "")) for summary in paper.summaries
+        (summary.text, next(iter(source_names((summary.digest,))), "")) for summary in paper.summaries
     ]
     summaries: dict[str, tuple[CleanSummary, str]] = {}
     for text, source in written:
@@ -388,14 +388,14 @@ _GENERIC_FOLDERS = frozenset(
 )
 
 
-def source_names(sources: Iterable[str]) -> tuple[str, ...]:
+def source_names(digests: Iterable[str]) -> tuple[str, ...]:
     """Display names of the sources of these digests, each once: the first folder that is neither a date nor a generic name.
 
     Where all folders are generic it is the first of them; a digest in no folder has none.
     """
     names: dict[str, None] = {}
-    for source in sources:
-        folders = [plain_line(folder, 60) for folder in source.split("/")[:-1]]
+    for digest in digests:
+        folders = [plain_line(folder, 60) for folder in digest.split("/")[:-1]]
         named = [folder for folder in folders if folder and not _DATED.fullmatch(folder)]
         if named:
             names[next((folder for folder in named if folder not in _GENERIC_FOLDERS), named[0])] = None

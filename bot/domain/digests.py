@@ -90,20 +90,20 @@ class Change:
 class Diff:
     """Changes of a digest, in its order; an entry that brings nothing at all is in neither list.
 
-    `resighted` are known papers that only gained a source or a date: stored again, but no change.
+    `resighted` are known papers that only gained a digest or a date: stored again, but no change.
     """
 
     changes: tuple[Change, ...]
     resighted: tuple[Paper, ...]
 
 
-def diff(digest: Digest, known: Mapping[PaperId, Paper], *, source: str) -> Diff:
-    """Compare the digest, named `source`, with the known papers. Taking a digest in twice changes nothing."""
+def diff(digest: Digest, known: Mapping[PaperId, Paper], *, name: str) -> Diff:
+    """Compare the digest of that name with the known papers. Taking a digest in twice changes nothing."""
     changes: list[Change] = []
     resighted: list[Paper] = []
     for entry in digest.entries:
         before = known.get(entry.id)
-        after = merge(before, entry, source=source, day=entry.date or digest.date)
+        after = merge(before, entry, digest=name, day=entry.date or digest.date)
         if before is None:
             changes.append(Change(paper=after))
         elif gains := gained(before, after):
@@ -114,7 +114,7 @@ def diff(digest: Digest, known: Mapping[PaperId, Paper], *, source: str) -> Diff
 
 
 def gained(before: Paper, after: Paper) -> frozenset[Gain]:
-    """The parts of a paper that a reader should hear of; a new source or date alone is none."""
+    """The parts of a paper that a reader should hear of; a new digest or date alone is none."""
     languages = {edition.language for edition in (*before.editions, *after.editions)}
     gains: set[Gain] = {
         gain for language in languages for gain in _edition_gains(_of(before, language), _of(after, language))

@@ -318,10 +318,10 @@ class Entry:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Summary:
-    """One summary of a paper and the digest (`source`) that wrote it."""
+    """One summary of a paper and the name of the digest that wrote it."""
 
     text: str
-    source: str
+    digest: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -329,8 +329,8 @@ class Paper:
     """One work: the entries of all digests so far, merged.
 
     `date` is the day of the first digest that named it, `latest` of the newest; `summaries` hold at most
-    one per source and no text twice, newest first; `sources` are the digests' names in the order in which
-    they were read.
+    one per digest and no text twice, newest first; `digests` are their names in the order in which they
+    were read.
     """
 
     id: PaperId
@@ -346,7 +346,7 @@ class Paper:
     links: Links = field(default_factory=Links)
     flowchart: Flowchart | None = None
     editions: tuple[Edition, ...] = ()
-    sources: tuple[str, ...] = ()
+    digests: tuple[str, ...] = ()
 
     @property
     def summary(self) -> str | None:
@@ -363,10 +363,10 @@ class Paper:
 
         Where one folder holds the files of all sources, a summary in one file and the points in another are two.
         """
-        origins = {(source.rpartition("/")[0], source.rpartition(".")[2]) for source in self.sources}
+        origins = {(digest.rpartition("/")[0], digest.rpartition(".")[2]) for digest in self.digests}
         if len(origins) == 1 and any(edition.points for edition in self.editions):
-            wrote = {summary.source for summary in self.summaries}
-            return 2 if wrote and wrote < set(self.sources) else 1
+            wrote = {summary.digest for summary in self.summaries}
+            return 2 if wrote and wrote < set(self.digests) else 1
         return len(origins)
 
     def edition(self, language: str) -> Edition:
@@ -379,10 +379,10 @@ def _edition(editions: tuple[Edition, ...], language: str) -> Edition:
     return by_language.get(language) or by_language.get("en") or Edition(language=language)
 
 
-def merge(known: Paper | None, entry: Entry, *, source: str, day: dt.date | None) -> Paper:
-    """The paper with the entry of the digest `source` of `day` merged in.
+def merge(known: Paper | None, entry: Entry, *, digest: str, day: dt.date | None) -> Paper:
+    """The paper with the entry of the digest of that name, of `day`, merged in.
 
-    A newer (or equally new) digest wins where both have a value; no known value is lost. A source replaces
+    A newer (or equally new) digest wins where both have a value; no known value is lost. A digest replaces
     its own earlier summary. Merging the same entry twice changes nothing.
     """
     if known is None:
@@ -390,7 +390,7 @@ def merge(known: Paper | None, entry: Entry, *, source: str, day: dt.date | None
             id=entry.id,
             title=entry.title,
             authors=entry.authors,
-            summaries=_summaries((), entry.summary, source, newest_first=True),
+            summaries=_summaries((), entry.summary, digest, newest_first=True),
             published=entry.published,
             date=day,
             latest=day,
@@ -400,7 +400,7 @@ def merge(known: Paper | None, entry: Entry, *, source: str, day: dt.date | None
             links=entry.links.filled_from(_NO_LINKS) if entry.links.other else entry.links,
             flowchart=entry.flowchart,
             editions=entry.editions,
-            sources=(source,),
+            digests=(digest,),
         )
     newer = known.latest is None or (day is not None and day >= known.latest)
     first, second = (entry, known) if newer else (known, entry)
@@ -408,7 +408,7 @@ def merge(known: Paper | None, entry: Entry, *, source: str, day: dt.date | None
         id=known.id,
         title=first.title or second.title,
         authors=first.authors or second.authors,
-        summaries=_summaries(known.summaries, entry.summary, source, newest_first=newer),
+        summaries=_summaries(known.summaries, entry.summary, digest, newest_first=newer),
         published=first.published or second.published,
         date=min(filter(None, (known.date, day)), default=None),
         latest=max(filter(None, (known.latest, day)), default=None),
@@ -418,20 +418,20 @@ def merge(known: Paper | None, entry: Entry, *, source: str, day: dt.date | None
         links=first.links.filled_from(second.links),
         flowchart=merged(first.flowchart, second.flowchart),
         editions=_editions(first.editions, second.editions),
-        sources=known.sources if source in known.sources else (*known.sources, source),
+        digests=known.digests if digest in known.digests else (*known.digests, digest),
     )
 
 
 def _summaries(
-    known: tuple[Summary, ...], text: str | None, source: str, *, newest_first: bool
+    known: tuple[Summary, ...], text: str | None, digest: str, *, newest_first: bool
 ) -> tuple[Summary, ...]:
     if not text:
         return known
     if any(summary.text == text for summary in known):
         return known
-    own_summary = Summary(text=text, source=source)
-    if any(summary.source == source for summary in known):
-        return tuple(own_summary if summary.source == source else summary for summary in known)
+    own_summary = Summary(text=text, digest=digest)
+    if any(summary.digest == digest for summary in known):
+        return tuple(own_summary if summary.digest == digest else summary for summary in known)
     return (own_summary, *known) if newest_first else (*known, own_summary)
 
 

@@ -543,7 +543,7 @@ class IngestBatch:
 
     def add(self, file: ReadDigest) -> None:
         """Add the changes of one digest."""
-        changed = diff(file.digest, self._papers, source=file.name)
+        changed = diff(file.digest, self._papers, name=file.name)
         for paper in (*(change.paper for change in changed.changes), *changed.resighted):
             self._papers[paper.id] = paper
         self._resighted.update(paper.id for paper in changed.resighted)

@@ -24,7 +24,7 @@ def papers_in(files: list[Path]) -> list[Paper]:
     for file in files:
         digest = read_digest(file.read_bytes(), name=file.name)
         for entry in digest.entries:
-            papers[entry.id] = merge(papers.get(entry.id), entry, source=file.name, day=digest.date)
+            papers[entry.id] = merge(papers.get(entry.id), entry, digest=file.name, day=digest.date)
     return list(papers.values())
 
 

@@ -24,7 +24,7 @@ DOI = a_paper(
     authors=(),
     date=None,
     links=Links(),
-    summaries=(Summary(text="Two\nlines.", source="a"),),
+    summaries=(Summary(text="Two\nlines.", digest="a"),),
 )
 
 

@@ -100,8 +100,8 @@ def a_card(*reasons: Reason, language: str = "en", **parts: object) -> Card:
     return card_of(an_item(1, *reasons, **parts), language=language)
 
 
-def a_summary(text: str, source: str = "a.md") -> Summary:
-    return Summary(text=text, source=source)
+def a_summary(text: str, digest: str = "a.md") -> Summary:
+    return Summary(text=text, digest=digest)
 
 
 def words_of(*why: tuple[str, str], subscription: str = "agents") -> tuple[str, ...]:
@@ -266,7 +266,7 @@ def test_accounts_stand_after_people_and_the_rest_is_counted() -> None:
 
 
 @pytest.mark.parametrize(
-    ("source", "names"),
+    ("digest", "names"),
     [
         ("2025-09-18.md", ()),
         ("000_a9c5d5985cb68500.txt", ()),
@@ -276,15 +276,15 @@ def test_accounts_stand_after_people_and_the_rest_is_counted() -> None:
         ("state/sources/arxiv-cl/feed.xml", ("arxiv-cl",)),
     ],
 )
-def test_a_source_is_named_by_its_folder_never_by_a_file(source: str, names: tuple[str, ...]) -> None:
-    assert source_names((source, source)) == names
+def test_a_source_is_named_by_its_folder_never_by_a_file(digest: str, names: tuple[str, ...]) -> None:
+    assert source_names((digest, digest)) == names
 
 
 def test_what_several_sources_bring_is_counted() -> None:
-    assert a_card(sources=("a/1.md", "a/2.md")).source_count == 1
-    assert a_card(sources=("1.md", "1.html")).source_count == 2
-    assert a_card(sources=("a.md", "b.md"), editions=(an_edition(),)).source_count == 2
-    assert a_card(sources=("a.md",), editions=(an_edition(),)).source_count == 1
+    assert a_card(digests=("a/1.md", "a/2.md")).source_count == 1
+    assert a_card(digests=("1.md", "1.html")).source_count == 2
+    assert a_card(digests=("a.md", "b.md"), editions=(an_edition(),)).source_count == 2
+    assert a_card(digests=("a.md",), editions=(an_edition(),)).source_count == 1
 
 
 def test_the_words_around_a_match_in_the_body_are_shown() -> None:

@@ -17,8 +17,8 @@ DAY = date(2026, 9, 18)
 
 def known_after(*digests: tuple[str, Digest]) -> dict[PaperId, Paper]:
     known: dict[PaperId, Paper] = {}
-    for source, digest in digests:
-        take(known, diff(digest, known, source=source))
+    for name, digest in digests:
+        take(known, diff(digest, known, name=name))
     return known
 
 
@@ -28,7 +28,7 @@ def take(known: dict[PaperId, Paper], found: Diff) -> None:
 
 
 def test_papers_nobody_knows_are_new_in_the_digests_order():
-    found = diff(a_digest(3, 1, 2), {}, source="a.md")
+    found = diff(a_digest(3, 1, 2), {}, name="a.md")
     assert [change.paper.id[-1] for change in found.changes] == ["3", "1", "2"]
     assert all(change.is_new and not change.gains for change in found.changes)
     assert found.resighted == ()
@@ -36,19 +36,19 @@ def test_papers_nobody_knows_are_new_in_the_digests_order():
 
 def test_the_same_digest_again_changes_nothing():
     digest = a_digest(1, an_entry(2, editions=(an_edition(quiz=a_quiz()),)))
-    assert diff(digest, known_after(("a.md", digest)), source="a.md") == Diff(changes=(), resighted=())
+    assert diff(digest, known_after(("a.md", digest)), name="a.md") == Diff(changes=(), resighted=())
 
 
-def test_the_same_words_in_another_digest_are_only_one_more_source():
-    found = diff(a_digest(1), known_after(("a.md", a_digest(1))), source="b.md")
+def test_the_same_words_in_another_digest_are_only_one_more_digest():
+    found = diff(a_digest(1), known_after(("a.md", a_digest(1))), name="b.md")
     assert found.changes == ()
-    assert [paper.sources for paper in found.resighted] == [("a.md", "b.md")]
+    assert [paper.digests for paper in found.resighted] == [("a.md", "b.md")]
 
 
 def test_a_digest_that_gives_a_quiz_is_a_gain():
     known = known_after(("a.md", a_digest(1)))
     page = a_digest(an_entry(1, summary=None, editions=(an_edition(quiz=a_quiz()),)))
-    (change,) = diff(page, known, source="p.html").changes
+    (change,) = diff(page, known, name="p.html").changes
     assert not change.is_new
     assert change.gains == {"quiz", "points"}
 
@@ -56,21 +56,21 @@ def test_a_digest_that_gives_a_quiz_is_a_gain():
 def test_a_key_that_arrives_later_is_a_gain_and_one_that_is_missing_is_none():
     text = a_digest(an_entry(1, editions=(an_edition(quiz=a_quiz(keyed=False)),)))
     page = a_digest(an_entry(1, editions=(an_edition(quiz=a_quiz(keyed=True)),)))
-    (change,) = diff(page, known_after(("x.txt", text)), source="p.html").changes
+    (change,) = diff(page, known_after(("x.txt", text)), name="p.html").changes
     assert change.gains == {"quiz"}
-    assert diff(text, known_after(("p.html", page)), source="x.txt").changes == ()
+    assert diff(text, known_after(("p.html", page)), name="x.txt").changes == ()
 
 
 def test_new_unchanged_and_gained_papers_of_one_digest_are_told_apart():
     known = known_after(("a.md", a_digest(1, 2)))
-    found = diff(a_digest(an_entry(1, summary="Another one."), 2, 3), known, source="b.md")
+    found = diff(a_digest(an_entry(1, summary="Another one."), 2, 3), known, name="b.md")
     assert [(change.paper.id[-1], change.is_new) for change in found.changes] == [("1", False), ("3", True)]
     assert [paper.id[-1] for paper in found.resighted] == ["2"]
 
 
 def test_a_rewritten_digest_gains_only_where_it_was_rewritten():
     known = known_after(("a.md", a_digest(1, 2)))
-    found = diff(a_digest(1, an_entry(2, title="A corrected title")), known, source="a.md")
+    found = diff(a_digest(1, an_entry(2, title="A corrected title")), known, name="a.md")
     (change,) = found.changes
     assert (change.paper.title, change.gains) == ("A corrected title", {"title"})
 
@@ -78,7 +78,7 @@ def test_a_rewritten_digest_gains_only_where_it_was_rewritten():
 def test_an_older_digest_that_says_it_otherwise_corrects_nothing():
     known = known_after(("a.md", a_digest(1)))
     older = a_digest(an_entry(1, title="Draft title", summary=None), day=DAY - timedelta(days=3))
-    found = diff(older, known, source="b.md")
+    found = diff(older, known, name="b.md")
     assert found.changes == ()
     assert found.resighted[0].date == DAY - timedelta(days=3)
 
@@ -92,11 +92,11 @@ BASE = a_paper(editions=(an_edition(quiz=a_quiz()),))
         ({}, set()),
         ({"title": "Another"}, {"title"}),
         ({"authors": ("Somebody",)}, {"authors"}),
-        ({"summaries": (*BASE.summaries, Summary(text="More.", source="b.md"))}, {"summary"}),
+        ({"summaries": (*BASE.summaries, Summary(text="More.", digest="b.md"))}, {"summary"}),
         ({"summaries": ()}, set()),
-        ({"summaries": (Summary(text=BASE.summaries[0].text, source="b.md"),)}, set()),
+        ({"summaries": (Summary(text=BASE.summaries[0].text, digest="b.md"),)}, set()),
         ({"links": Links()}, {"links"}),
-        ({"sources": ("a.md", "b.md")}, set()),
+        ({"digests": ("a.md", "b.md")}, set()),
         ({"date": DAY - timedelta(days=1), "latest": DAY + timedelta(days=1)}, set()),
         ({"published": DAY}, set()),
         ({"editions": ()}, {"points", "quiz"}),
@@ -168,19 +168,19 @@ def test_every_entry_ends_once_and_what_is_taken_in_is_known(
     before: list[tuple[str, Digest]], digest: Digest
 ):
     known = known_after(*before)
-    found = diff(digest, known, source="d.md")
+    found = diff(digest, known, name="d.md")
     told = [change.paper.id for change in found.changes] + [paper.id for paper in found.resighted]
     assert len(set(told)) == len(told)
     assert set(told) <= {entry.id for entry in digest.entries}
     take(known, found)
-    assert diff(digest, known, source="d.md") == Diff(changes=(), resighted=())
+    assert diff(digest, known, name="d.md") == Diff(changes=(), resighted=())
 
 
 @given(DIGESTS)
 def test_a_change_is_new_or_has_gained_something(digests: list[tuple[str, Digest]]):
     known: dict[PaperId, Paper] = {}
-    for source, digest in digests:
-        found = diff(digest, known, source=source)
+    for name, digest in digests:
+        found = diff(digest, known, name=name)
         for change in found.changes:
             assert change.is_new == (change.paper.id not in known)
             assert change.is_new or change.gains

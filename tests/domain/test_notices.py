@@ -37,7 +37,7 @@ def test_the_weightiest_field_counts_whatever_the_order():
 
 
 def test_what_an_editor_picked_survives_a_small_limit():
-    picked = a_paper(editions=(an_edition(quiz=a_quiz()),), sources=("t/a.md", "p/a.html"))
+    picked = a_paper(editions=(an_edition(quiz=a_quiz()),), digests=("t/a.md", "p/a.html"))
     plain_match, in_title = a_reason("x", ("summary", "x")), a_reason("y", ("title", "y"))
     assert relevance((plain_match,), picked) > relevance((in_title, plain_match), PAPER)
 

@@ -279,96 +279,96 @@ def test_a_paper_knows_whether_any_edition_has_a_quiz():
 
 def test_the_first_word_on_a_paper_is_the_paper():
     entry = an_entry(1, published=DAY, editions=(an_edition(),))
-    assert merge(None, entry, source="a.md", day=DAY) == Paper(
+    assert merge(None, entry, digest="a.md", day=DAY) == Paper(
         id=entry.id,
         title=entry.title,
         authors=entry.authors,
-        summaries=(Summary(text=entry.summary or "", source="a.md"),),
+        summaries=(Summary(text=entry.summary or "", digest="a.md"),),
         published=DAY,
         date=DAY,
         latest=DAY,
         links=entry.links,
         editions=entry.editions,
-        sources=("a.md",),
+        digests=("a.md",),
     )
 
 
 def test_both_summaries_are_kept_with_their_sources_newest_first():
-    first = merge(None, an_entry(summary="old"), source="a.md", day=DAY)
-    later = merge(first, an_entry(summary="new"), source="b.md", day=DAY + timedelta(days=1))
-    assert later.summaries == (Summary(text="new", source="b.md"), Summary(text="old", source="a.md"))
+    first = merge(None, an_entry(summary="old"), digest="a.md", day=DAY)
+    later = merge(first, an_entry(summary="new"), digest="b.md", day=DAY + timedelta(days=1))
+    assert later.summaries == (Summary(text="new", digest="b.md"), Summary(text="old", digest="a.md"))
     assert later.summary == "new"
-    earlier = merge(later, an_entry(summary="oldest"), source="c.md", day=DAY - timedelta(days=1))
+    earlier = merge(later, an_entry(summary="oldest"), digest="c.md", day=DAY - timedelta(days=1))
     assert [summary.text for summary in earlier.summaries] == ["new", "old", "oldest"]
     assert a_paper(summaries=()).summary is None
 
 
 def test_a_source_that_speaks_again_replaces_its_own_summary():
-    paper = merge(None, an_entry(summary="first"), source="a.md", day=DAY)
-    paper = merge(paper, an_entry(summary="other"), source="b.md", day=DAY)
-    again = merge(paper, an_entry(summary="second"), source="a.md", day=DAY)
-    assert {(summary.source, summary.text) for summary in again.summaries} == {
+    paper = merge(None, an_entry(summary="first"), digest="a.md", day=DAY)
+    paper = merge(paper, an_entry(summary="other"), digest="b.md", day=DAY)
+    again = merge(paper, an_entry(summary="second"), digest="a.md", day=DAY)
+    assert {(summary.digest, summary.text) for summary in again.summaries} == {
         ("a.md", "second"),
         ("b.md", "other"),
     }
-    assert again.sources == ("a.md", "b.md")
+    assert again.digests == ("a.md", "b.md")
 
 
 def test_no_summary_stands_twice():
-    paper = merge(None, an_entry(summary="same"), source="a.md", day=DAY)
-    paper = merge(paper, an_entry(summary="same"), source="b.md", day=DAY)
-    paper = merge(paper, an_entry(summary="other"), source="b.md", day=DAY)
-    paper = merge(paper, an_entry(summary="same"), source="b.md", day=DAY)
+    paper = merge(None, an_entry(summary="same"), digest="a.md", day=DAY)
+    paper = merge(paper, an_entry(summary="same"), digest="b.md", day=DAY)
+    paper = merge(paper, an_entry(summary="other"), digest="b.md", day=DAY)
+    paper = merge(paper, an_entry(summary="same"), digest="b.md", day=DAY)
     assert sorted(summary.text for summary in paper.summaries) == ["other", "same"]
 
 
 def test_a_newer_digest_corrects_and_an_older_one_only_fills_in():
-    known = merge(None, an_entry(title="Titel", authors=(), published=DAY), source="a.md", day=DAY)
-    newer = merge(known, an_entry(title="Title", authors=("A",)), source="b.md", day=DAY + timedelta(days=1))
+    known = merge(None, an_entry(title="Titel", authors=(), published=DAY), digest="a.md", day=DAY)
+    newer = merge(known, an_entry(title="Title", authors=("A",)), digest="b.md", day=DAY + timedelta(days=1))
     assert (newer.title, newer.authors, newer.published) == ("Title", ("A",), DAY)
-    older = merge(newer, an_entry(title="T", authors=("B",)), source="c.md", day=DAY - timedelta(days=9))
+    older = merge(newer, an_entry(title="T", authors=("B",)), digest="c.md", day=DAY - timedelta(days=9))
     assert (older.title, older.authors) == ("Title", ("A",))
     assert (older.date, older.latest) == (DAY - timedelta(days=9), DAY + timedelta(days=1))
 
 
 def test_a_digest_without_a_date_only_fills_in():
-    known = merge(None, an_entry(title="Known", authors=()), source="a.md", day=DAY)
-    after = merge(known, an_entry(title="Undated", authors=("A",)), source="b.md", day=None)
+    known = merge(None, an_entry(title="Known", authors=()), digest="a.md", day=DAY)
+    after = merge(known, an_entry(title="Undated", authors=("A",)), digest="b.md", day=None)
     assert (after.title, after.authors, after.date, after.latest) == ("Known", ("A",), DAY, DAY)
-    undated = merge(None, an_entry(), source="a.md", day=None)
+    undated = merge(None, an_entry(), digest="a.md", day=None)
     assert (undated.date, undated.latest) == (None, None)
-    assert merge(undated, an_entry(), source="b.md", day=DAY).date == DAY
+    assert merge(undated, an_entry(), digest="b.md", day=DAY).date == DAY
 
 
 def test_an_empty_title_never_replaces_one():
-    known = merge(None, an_entry(title="Known"), source="a.md", day=DAY)
-    assert merge(known, an_entry(title=""), source="b.md", day=DAY).title == "Known"
+    known = merge(None, an_entry(title="Known"), digest="a.md", day=DAY)
+    assert merge(known, an_entry(title=""), digest="b.md", day=DAY).title == "Known"
 
 
 def test_links_add_up():
-    known = merge(None, an_entry(links=Links(abs="https://a/1")), source="a.md", day=DAY)
-    after = merge(known, an_entry(links=Links(abs="https://a/2", pdf="https://p")), source="b.md", day=DAY)
+    known = merge(None, an_entry(links=Links(abs="https://a/1")), digest="a.md", day=DAY)
+    after = merge(known, an_entry(links=Links(abs="https://a/2", pdf="https://p")), digest="b.md", day=DAY)
     assert after.links == Links(abs="https://a/2", pdf="https://p")
     before = merge(
-        after, an_entry(links=Links(abs="https://a/3", huggingface="https://h")), source="c", day=None
+        after, an_entry(links=Links(abs="https://a/3", huggingface="https://h")), digest="c", day=None
     )
     assert before.links == Links(abs="https://a/2", pdf="https://p", huggingface="https://h")
 
 
 def test_code_and_other_links_add_up_without_repetition():
-    known = merge(None, an_entry(links=Links(abs="a", code="c", other=("x", "y"))), source="a.md", day=DAY)
-    after = merge(known, an_entry(links=Links(abs="a", code="d", other=("y", "z"))), source="b.md", day=DAY)
+    known = merge(None, an_entry(links=Links(abs="a", code="c", other=("x", "y"))), digest="a.md", day=DAY)
+    after = merge(known, an_entry(links=Links(abs="a", code="d", other=("y", "z"))), digest="b.md", day=DAY)
     assert after.links == Links(abs="a", code="d", other=("y", "z", "x"))
 
 
 def test_categories_comment_and_score_of_the_newer_digest_win_and_are_never_lost():
     parts = {"categories": ("cs.AI",), "comment": "9 pages", "score": "8/10"}
-    known = merge(None, an_entry(**parts), source="a.md", day=DAY)
+    known = merge(None, an_entry(**parts), digest="a.md", day=DAY)
     assert (known.categories, known.comment, known.score) == (("cs.AI",), "9 pages", "8/10")
-    silent = merge(known, an_entry(), source="b.md", day=DAY + timedelta(days=1))
+    silent = merge(known, an_entry(), digest="b.md", day=DAY + timedelta(days=1))
     assert (silent.categories, silent.comment, silent.score) == (("cs.AI",), "9 pages", "8/10")
     newer = merge(
-        silent, an_entry(categories=("cs.CL",), score="9/10"), source="c.md", day=DAY + timedelta(days=2)
+        silent, an_entry(categories=("cs.CL",), score="9/10"), digest="c.md", day=DAY + timedelta(days=2)
     )
     assert (newer.categories, newer.comment, newer.score) == (("cs.CL",), "9 pages", "9/10")
 
@@ -376,7 +376,7 @@ def test_categories_comment_and_score_of_the_newer_digest_win_and_are_never_lost
 def test_translated_titles_and_summaries_are_filled_in_by_language():
     first = an_entry(editions=(Edition(language="zh", title="老虎"),))
     second = an_entry(editions=(Edition(language="zh", summary="驯服老虎"),))
-    paper = merge(merge(None, first, source="a.md", day=DAY), second, source="b.md", day=DAY)
+    paper = merge(merge(None, first, digest="a.md", day=DAY), second, digest="b.md", day=DAY)
     assert paper.edition("zh") == Edition(language="zh", title="老虎", summary="驯服老虎")
 
 
@@ -403,9 +403,9 @@ def test_page_text_and_table_of_one_paper_become_one():
         editions=(Edition(language="en", quiz=a_quiz(keyed=False)),),
         flowchart=Flowchart(text="a b"),
     )
-    paper = merge(None, table, source="t.md", day=DAY)
-    paper = merge(paper, page, source="p.html", day=DAY)
-    paper = merge(paper, text, source="x.txt", day=DAY + timedelta(days=1))
+    paper = merge(None, table, digest="t.md", day=DAY)
+    paper = merge(paper, page, digest="p.html", day=DAY)
+    paper = merge(paper, text, digest="x.txt", day=DAY + timedelta(days=1))
     (edition,) = paper.editions
     assert (paper.authors, paper.summary) == (table.authors, table.summary)
     assert (edition.points, paper.flowchart) == (an_edition().points, Flowchart(text="a b", drawing="<svg/>"))
@@ -413,7 +413,7 @@ def test_page_text_and_table_of_one_paper_become_one():
     assert paper.links == Links(
         abs="https://arxiv.org/abs/2509.14001", pdf="http://arxiv.org/pdf/2509.14001v2"
     )
-    assert paper.sources == ("t.md", "p.html", "x.txt")
+    assert paper.digests == ("t.md", "p.html", "x.txt")
 
 
 def test_the_seeds_hold_one_paper_in_two_digests(seeds: Path):
@@ -425,9 +425,9 @@ def test_the_seeds_hold_one_paper_in_two_digests(seeds: Path):
     ]
     papers: dict[PaperId, Paper] = {}
     for name, day, entry in entries:
-        papers[entry.id] = merge(papers.get(entry.id), entry, source=name, day=day)
+        papers[entry.id] = merge(papers.get(entry.id), entry, digest=name, day=day)
     assert (len(entries), len(papers)) == (83, 82)
-    (hala,) = [paper for paper in papers.values() if len(paper.sources) > 1]
+    (hala,) = [paper for paper in papers.values() if len(paper.digests) > 1]
     assert hala.id == "arxiv:2509.14008"
     assert hala.summary
     assert len(hala.edition("en").points) == 5
@@ -512,8 +512,8 @@ SAYINGS = st.tuples(
 
 def merged(sayings: list[tuple[Entry, str, date | None]]) -> Paper:
     paper: Paper | None = None
-    for entry, source, day in sayings:
-        paper = merge(paper, entry, source=source, day=day)
+    for entry, digest, day in sayings:
+        paper = merge(paper, entry, digest=digest, day=day)
     assert paper
     return paper
 
@@ -534,9 +534,9 @@ def test_nothing_known_is_ever_lost(
         assert bool(getattr(after, part)) >= bool(getattr(before, part))
     for kind in ("abs", "pdf", "huggingface", "code", "other"):
         assert bool(getattr(after.links, kind)) >= bool(getattr(before.links, kind))
-    kept = {summary.text for summary in before.summaries if summary.source != more[1]}
+    kept = {summary.text for summary in before.summaries if summary.digest != more[1]}
     assert kept <= {summary.text for summary in after.summaries}
-    assert set(before.sources) <= set(after.sources)
+    assert set(before.digests) <= set(after.digests)
     for old in before.editions:
         new = next(edition for edition in after.editions if edition.language == old.language)
         for part in ("title", "summary", "points", "quiz"):
@@ -548,9 +548,9 @@ def test_nothing_known_is_ever_lost(
 def test_a_paper_holds_each_source_summary_and_language_once(sayings: list[tuple[Entry, str, date | None]]):
     paper = merged(sayings)
     for several in (
-        paper.sources,
+        paper.digests,
         [summary.text for summary in paper.summaries],
-        [summary.source for summary in paper.summaries],
+        [summary.digest for summary in paper.summaries],
         [edition.language for edition in paper.editions],
     ):
         assert len(set(several)) == len(several)
@@ -563,7 +563,7 @@ def test_a_paper_holds_each_source_summary_and_language_once(sayings: list[tuple
 )
 def test_in_any_order_the_same_days_sources_and_keys_are_known(both):
     one, other = map(merged, both)
-    assert (one.date, one.latest, set(one.sources)) == (other.date, other.latest, set(other.sources))
+    assert (one.date, one.latest, set(one.digests)) == (other.date, other.latest, set(other.digests))
     assert {edition.language for edition in one.editions} == {edition.language for edition in other.editions}
     assert one.has_quiz == other.has_quiz
     for edition in one.editions:

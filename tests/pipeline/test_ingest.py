@@ -170,7 +170,7 @@ def test_a_renamed_file_is_nothing_new(alices: World):
     file = alices.press.file("a.md", a_digest(1))
     alices.look(file)
     assert totals(alices.look(file.named("renamed.md"))) == (0, 0, 0, 0)
-    assert alices.store.papers.newest(1)[0].paper.sources == ("a.md",)
+    assert alices.store.papers.newest(1)[0].paper.digests == ("a.md",)
     alices.press.names_read.clear()
     alices.look(file.named("renamed.md"))
     assert alices.press.names_read == []
@@ -180,7 +180,7 @@ def test_copies_that_come_together_are_one_digest(alices: World):
     file = alices.press.file("b.md", a_digest(1))
     taken = alices.look(file, file.named("a.md"), file.named("c.md"))
     assert totals(taken) == (1, 1, 1, 0)
-    assert alices.store.papers.newest(1)[0].paper.sources == ("a.md",)
+    assert alices.store.papers.newest(1)[0].paper.digests == ("a.md",)
     assert set(alices.store.digests.known_files()) == {"a.md", "b.md", "c.md"}
 
 
@@ -191,8 +191,8 @@ def test_a_rewritten_file_counts_only_where_it_changed(alices: World):
     assert taken.deliveries == 1  # paper 3; the alert on 2 has not gone out yet and needs no edit
     first, second, third = sorted(alices.store.papers.newest(5), key=lambda one: one.paper.id)
     assert second.paper.title == "Corrected Language Models"
-    assert third.paper.sources == ("a.md",)
-    assert first.paper.sources == ("a.md",)
+    assert third.paper.digests == ("a.md",)
+    assert first.paper.digests == ("a.md",)
 
 
 def test_only_a_paper_that_gained_something_is_updated(alices: World):

@@ -50,13 +50,13 @@ def template(name: str) -> "jinja2.Template":
     import jinja2
 
     folder = files("bot.adapters.email").joinpath("templates")
-    source, style = (folder.joinpath(file).read_text("utf-8") for file in (name, "mail.css"))
+    text, style = (folder.joinpath(file).read_text("utf-8") for file in (name, "mail.css"))
     inliner = css_inline.CSSInliner(keep_at_rules=True, load_remote_stylesheets=False)
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     # The inliner leaves comments alone, wherever they stand, so Jinja's blocks become comments for its sake.
-    commented = _BLOCK.sub(r"<!--\g<0>-->", source).replace("/* mail.css */", style)
+    commented = _BLOCK.sub(r"<!--\g<0>-->", text).replace("/* mail.css */", style)
     is_document = commented.startswith("<!doctype")
     inlined = inliner.inline(commented) if is_document else inliner.inline_fragment(commented, style)
     compiled: Any = environment.from_string(_COMMENT.sub(r"\1", inlined))

@@ -157,10 +157,10 @@ def back_up(state: Path, to: Path) -> int:
 def _copy(state: Path, draft: Path) -> None:
     draft.touch(mode=0o600, exist_ok=False)
     with (
-        closing(sqlite3.connect(f"{state.absolute().as_uri()}?mode=ro", uri=True)) as source,
+        closing(sqlite3.connect(f"{state.absolute().as_uri()}?mode=ro", uri=True)) as original,
         closing(sqlite3.connect(draft)) as copy,
     ):
-        source.backup(copy)  # in one step: a consistent snapshot, while others go on writing
+        original.backup(copy)  # in one step: a consistent snapshot, while others go on writing
         copy.execute("PRAGMA journal_mode=DELETE")  # a single file, without a write-ahead log
         verdict = copy.execute("PRAGMA quick_check(1)").fetchone()[0]
         if verdict != "ok":

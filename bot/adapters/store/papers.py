@@ -226,7 +226,7 @@ def paper_json(paper: Paper) -> bytes:
         {
             "title": paper.title,
             "authors": paper.authors,
-            "summaries": [(summary.text, summary.source) for summary in paper.summaries],
+            "summaries": [(summary.text, summary.digest) for summary in paper.summaries],
             "published": _day_text(paper.published),
             "date": _day_text(paper.date),
             "latest": _day_text(paper.latest),
@@ -242,7 +242,7 @@ def paper_json(paper: Paper) -> bytes:
             ),
             "flowchart": paper.flowchart and (paper.flowchart.text, paper.flowchart.drawing),
             "editions": [_edition(edition) for edition in paper.editions],
-            "sources": paper.sources,
+            "digests": paper.digests,
         }
     )
 
@@ -267,7 +267,7 @@ def texts_in(content: str) -> Texts:
             *[edition["summary"] for edition in editions if edition["summary"]],
         ),
         points=[point for edition in editions for point in edition["points"]],
-        source=parts["sources"],
+        source=parts["digests"],
     )
 
 
@@ -294,8 +294,8 @@ class StoredDocument(Document):
         summary, end = _string_after('"summaries":[["', self._content)
         if not title or not summary or scope not in _SCOPES_AT_HAND:
             return [], False
-        source, end = _string_after('","', self._content, end)
-        are_all = source and self._content.startswith("]]", end + 1) and '"editions":[]' in self._content
+        digest, end = _string_after('","', self._content, end)
+        are_all = digest and self._content.startswith("]]", end + 1) and '"editions":[]' in self._content
         texts = {"": [title, summary], "title": [title], "summary": [summary]}
         return texts[scope], bool(are_all)
 
@@ -328,7 +328,7 @@ def _paper(paper_id: str, parts: dict[str, Any]) -> Paper:
         id=PaperId(paper_id),
         title=parts["title"],
         authors=tuple(parts["authors"]),
-        summaries=tuple(Summary(text=text, source=source) for text, source in parts["summaries"]),
+        summaries=tuple(Summary(text=text, digest=digest) for text, digest in parts["summaries"]),
         published=_day(parts["published"]),
         date=_day(parts["date"]),
         latest=_day(parts["latest"]),
@@ -338,7 +338,7 @@ def _paper(paper_id: str, parts: dict[str, Any]) -> Paper:
         links=_links_of(parts["links"]),
         flowchart=_flowchart_of(parts["flowchart"]),
         editions=tuple(map(_edition_of, parts["editions"])),
-        sources=tuple(parts["sources"]),
+        digests=tuple(parts["digests"]),
     )
 
 

@@ -169,12 +169,12 @@ def _several(columns: Mapping[str, str]) -> str:
 
 def updating(table: str, changes: str, *, where: str, columns: dict[str, str]) -> ForEach:
     """UPDATE for many rows; `:name` is a value of the row. No two given rows may update the same row of the table."""
-    text = f"UPDATE {table} SET {changes} {{source}} WHERE {where}"
+    text = f"UPDATE {table} SET {changes} {{from}} WHERE {where}"
     joined = _NAMED.sub(r"given.\1", text)
     values_table = f"WITH given({', '.join(columns)}) AS (VALUES {_several(columns)})"
     return ForEach(
-        sqlite=text.replace("{source}", ""),
-        several=f"{values_table} {joined.replace('{source}', 'FROM given')}",
-        postgresql=joined.replace("{source}", "FROM {given}"),
+        sqlite=text.replace("{from}", ""),
+        several=f"{values_table} {joined.replace('{from}', 'FROM given')}",
+        postgresql=joined.replace("{from}", "FROM {given}"),
         columns=columns,
     )

@@ -359,8 +359,8 @@ def _counts(items: Iterable[Item]) -> str:
 
 
 def _common_provenance(outgoing: OutgoingMessage, words: Wording) -> Markup:
-    sources = dict.fromkeys(source for item in outgoing.items for source in item.paper.sources)
-    return provenance(outgoing.items[0].paper.date, source_names(sources), words, today=_today(outgoing))
+    digests = dict.fromkeys(digest for item in outgoing.items for digest in item.paper.digests)
+    return provenance(outgoing.items[0].paper.date, source_names(digests), words, today=_today(outgoing))
 
 
 def _over_limit(outgoing: OutgoingMessage, words: Wording) -> Markup:

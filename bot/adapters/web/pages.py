@@ -824,8 +824,8 @@ def _missing_note(texts: Texts, missing: str) -> str:
 
 
 def best_first(papers: Iterable[Paper]) -> list[Paper]:
-    """The papers by number of sources, then those with a quiz first, else in their order."""
-    return sorted(papers, key=lambda paper: (-len(paper.sources), not paper.has_quiz))
+    """The papers by number of digests, then those with a quiz first, else in their order."""
+    return sorted(papers, key=lambda paper: (-len(paper.digests), not paper.has_quiz))
 
 
 def search_path(path: str, **query: object) -> str:

@@ -151,5 +151,5 @@ def paper_json(paper: "Paper") -> dict[str, Any]:
         "published": paper.published.isoformat() if paper.published else None,
         "categories": list(paper.categories),
         "links": links_json(paper.links),
-        "sources": list(paper.sources),
+        "digests": list(paper.digests),
     }

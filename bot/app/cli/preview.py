@@ -215,7 +215,7 @@ def _texts(paper: "Paper", field: str) -> list[str]:
         case "authors":
             return list(paper.authors)
         case _:
-            return list(paper.sources)
+            return list(paper.digests)
 
 
 def _day(paper: "Paper") -> str:

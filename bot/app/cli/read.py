@@ -169,7 +169,7 @@ def _quiz(entry: "Entry", edition: "Edition") -> "tuple[Question, ...]":
 
     if all(question.keyed for question in edition.quiz):
         return edition.quiz
-    return answered(merge(None, entry, source="", day=None), edition.language, min_confidence=1)
+    return answered(merge(None, entry, digest="", day=None), edition.language, min_confidence=1)
 
 
 def _question_json(question: "Question") -> dict[str, Any]:

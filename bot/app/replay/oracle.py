@@ -76,7 +76,7 @@ class Oracle:
         """Adds the alerts for a digest that arrives now."""
         for entry in digest.entries:
             before = self.papers.get(entry.id)
-            paper = merge(before, entry, source=name, day=digest.date)
+            paper = merge(before, entry, digest=name, day=digest.date)
             self.papers[entry.id] = paper
             if paper != before:
                 self._expect_alerts(paper, now)

@@ -172,7 +172,7 @@ def document_of(paper: Paper, words: Words | None = None) -> Document:
             *[edition.summary for edition in editions if edition.summary],
         ),
         points=[(point.label, point.text) for edition in editions for point in edition.points],
-        source=paper.sources,
+        source=paper.digests,
     )
     return Document(texts=texts, words=words)
 

@@ -169,8 +169,8 @@ def _laid_out(
 def _heading(title: str | None, position: tuple[int, int] | None, words: Wording) -> str:
     number, count = position or (1, 1)
     which = words.poll_position.format(number=number, count=count) if count > 1 else ""
-    source = " · ".join(filter(None, (which, cut(plain_line(title), _TITLE_UNITS, units) if title else "")))
-    return f"❔ {source}" if source else ""
+    parts = " · ".join(filter(None, (which, cut(plain_line(title), _TITLE_UNITS, units) if title else "")))
+    return f"❔ {parts}" if parts else ""
 
 
 def _described(*parts: str) -> str:

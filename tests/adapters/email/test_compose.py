@@ -251,7 +251,7 @@ HALA = an_item(
     a_reason("language models", ("title", "Translation Models"), ("summary", "language model")),
     a_reason("agents"),
     title="Hala Technical Report: Building Arabic-Centric Instruction & Translation Models at Scale",
-    summaries=(Summary(text="We train a language model, a <b>bold</b> one. " * 20, source="a"),),
+    summaries=(Summary(text="We train a language model, a <b>bold</b> one. " * 20, digest="a"),),
     editions=(an_edition(quiz=(a_question(), a_question())),),
 )
 
@@ -282,7 +282,7 @@ def test_the_matched_words_stand_out() -> None:
 def test_words_that_cannot_be_seen_are_quoted_with_what_stands_around_them() -> None:
     hidden = "The gist of it is told. " + "A word that nobody sees here is RAG, of which it is said."
     reasons = (a_reason("rag", ("summary", "RAG")), a_reason("alien", ("summary", "gone")))
-    paper = an_item(1, *reasons, summaries=(Summary(text="We present a thing. " * 20 + hidden, source="a"),))
+    paper = an_item(1, *reasons, summaries=(Summary(text="We present a thing. " * 20 + hidden, digest="a"),))
     mail = a_mail(paper)
     assert (
         "Why: rag – “…told. A word that nobody sees here is *RAG*, of which it is said.” · alien (gone)"
@@ -327,7 +327,7 @@ def test_at_most_three_parts_are_told_and_none_that_the_gist_tells() -> None:
 
 
 def test_marks_tell_of_several_sources_and_of_a_quiz() -> None:
-    mail = a_mail(replace(HALA, paper=replace(HALA.paper, sources=("table/a.md", "pages/b.html"))))
+    mail = a_mail(replace(HALA, paper=replace(HALA.paper, digests=("table/a.md", "pages/b.html"))))
     tree = LexborHTMLParser(html_of(mail))
     assert [words(mark.text()) for mark in tree.css(".mark")] == ["◆ 2 sources", "Quiz: 2 questions"]
     assert "Bernard Ghanem, Mohammad Zbeeb · 18 Sep · 2 sources · Quiz: 2 questions" in words(text_of(mail))
@@ -348,7 +348,7 @@ def test_markup_in_papers_is_shown_and_never_works() -> None:
         a_reason(evil, ("title", "<img src=x")),
         title=evil,
         authors=(evil,),
-        summaries=(Summary(text=evil, source="s"),),
+        summaries=(Summary(text=evil, digest="s"),),
         links=Links(abs="javascript:alert(1)", pdf="data:text/html,x", huggingface="//evil.example/x"),
         editions=(replace(an_edition(), points=(Point(label=evil, text=evil),)),),
     )

@@ -85,7 +85,7 @@ A_FEED = a_feed(
         editions=(an_edition(quiz=(a_question(), a_question())),),
     ),
     a_feed_entry(2, authors=(), links=Links(), summaries=()),
-    a_feed_entry(3, title=EVIL, authors=(EVIL,), summaries=(Summary(text=EVIL, source=EVIL),)),
+    a_feed_entry(3, title=EVIL, authors=(EVIL,), summaries=(Summary(text=EVIL, digest=EVIL),)),
     a_feed_entry(4, a_reason(EVIL, ("title", EVIL)), links=Links(abs="javascript:alert(1)", pdf="/x.pdf")),
 )
 
@@ -149,7 +149,7 @@ def test_hostile_titles_are_shown_and_never_work() -> None:
 
 
 def test_every_summary_is_there_in_its_order() -> None:
-    texts = (Summary(text="The newer.", source="b"), Summary(text="The older.", source="a"))
+    texts = (Summary(text="The newer.", digest="b"), Summary(text="The older.", digest="a"))
     entry = parsed(a_feed(a_feed_entry(1, summaries=texts))).find(ATOM + "entry")
     assert [p.text() for p in content_of(entry).css("p")][1:3] == ["The newer.", "The older."]
 
@@ -178,7 +178,7 @@ def test_a_changed_paper_changes_the_bytes_and_other_reasons_too() -> None:
 
 
 def test_a_feed_over_a_megabyte_loses_its_oldest_entries() -> None:
-    long = tuple(Summary(text=f"{number} " * 2500, source=str(number)) for number in range(4))
+    long = tuple(Summary(text=f"{number} " * 2500, digest=str(number)) for number in range(4))
     entries = [
         a_feed_entry(number, summaries=long, at=NOW - timedelta(days=number)) for number in range(1, 90)
     ]
@@ -202,7 +202,7 @@ def test_no_text_breaks_a_feed(title, summary, name) -> None:
         a_reason(name, ("title", title)),
         title=title,
         authors=(name,),
-        summaries=(Summary(text=summary, source=name),),
+        summaries=(Summary(text=summary, digest=name),),
     )
     assert faults(a_feed(entry, title=name)) == []
 
@@ -244,7 +244,7 @@ def moment_of(entry):
 @example(EVIL, f"a\r\nb\tc {EVIL}", 'qu"ote\n\t&<>')
 def test_an_entry_has_the_form_that_feedgen_gives_it(title, summary, name) -> None:
     entry = a_feed_entry(
-        1, a_reason(name), title=title, authors=(name,), summaries=(Summary(text=summary, source="d"),)
+        1, a_reason(name), title=title, authors=(name,), summaries=(Summary(text=summary, digest="d"),)
     )
     feed = a_feed(entry)
     assert by_feedgen(entry, feed) in render_atom(feed)
@@ -260,7 +260,7 @@ def test_a_feed_leads_to_its_archive_and_to_its_hub() -> None:
 
 
 def test_a_document_of_the_archive_says_so_and_keeps_every_entry() -> None:
-    long = [a_feed_entry(number, summaries=(Summary(text="x " * 2900, source="a"),)) for number in range(300)]
+    long = [a_feed_entry(number, summaries=(Summary(text="x " * 2900, digest="a"),)) for number in range(300)]
     root = parsed(a_feed(*long, current="https://papers.example.org/feed.atom"))
     assert root.find(HISTORY + "archive") is not None
     assert [link.get("href") for link in root.findall(ATOM + "link") if link.get("rel") == "current"] == [

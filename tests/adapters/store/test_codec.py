@@ -39,7 +39,7 @@ PAPERS = st.builds(
     id=st.just(PaperId("arxiv:2509.14008")),
     title=TEXT,
     authors=several(TEXT),
-    summaries=several(st.builds(Summary, text=TEXT, source=TEXT)),
+    summaries=several(st.builds(Summary, text=TEXT, digest=TEXT)),
     published=st.none() | st.dates(),
     date=st.none() | st.dates(),
     latest=st.none() | st.dates(),
@@ -58,7 +58,7 @@ PAPERS = st.builds(
             quiz=several(questions()),
         )
     ),
-    sources=several(TEXT),
+    digests=several(TEXT),
 )
 
 

@@ -37,9 +37,9 @@ def papers() -> list[Paper]:
             number,
             title=f"{first} {second}",
             authors=(f"Ada {third}",),
-            summaries=(Summary(text=f"{second} {third} {first}'s", source="a.md"),),
+            summaries=(Summary(text=f"{second} {third} {first}'s", digest="a.md"),),
             editions=(Edition(language="en", points=(Point(label=third, text=f"{third}-{second}"),)),),
-            sources=(f"tables/{first}.md",),
+            digests=(f"tables/{first}.md",),
         )
 
     return [paper(number) for number in range(len(words))]
@@ -101,7 +101,7 @@ def test_words_of_other_fields_are_no_candidates(hand: Hand):
 
 
 def test_a_phrase_is_one_part_s_words_in_their_order(hand: Hand):
-    across = (Summary(text="Of a graph", source="a.md"), Summary(text="Neural nets", source="b.md"))
+    across = (Summary(text="Of a graph", digest="a.md"), Summary(text="Neural nets", digest="b.md"))
     hand.keep(
         a_paper(1, title="Graph neural networks", summaries=()),
         a_paper(2, title="Neural graphs", summaries=()),
@@ -274,7 +274,7 @@ def test_a_stored_text_decides_as_its_paper_does(
     paper = a_paper(
         1,
         title=title,
-        summaries=tuple(Summary(text=text, source='a "b"\\.md') for text in summaries),
+        summaries=tuple(Summary(text=text, digest='a "b"\\.md') for text in summaries),
         editions=(edition,) if has_edition else (),
     )
     document = document_of(paper)
@@ -285,7 +285,7 @@ def test_a_stored_text_decides_as_its_paper_does(
 
 
 def test_the_title_and_the_only_summary_of_a_plain_paper_are_all_its_texts():
-    paper = a_paper(1, title="Graphs", summaries=(Summary(text="Of nets.", source="a.md"),))
+    paper = a_paper(1, title="Graphs", summaries=(Summary(text="Of nets.", digest="a.md"),))
     stored = StoredDocument(paper_json(paper).decode(), document_of(paper).folded_words())
     assert stored.texts_at_hand("") == (["Graphs", "Of nets."], True)
     assert stored.texts_at_hand("title") == (["Graphs"], True)

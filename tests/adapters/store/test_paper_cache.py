@@ -23,10 +23,10 @@ def test_what_another_process_changes_is_seen_at_once(database: Database):
     assert (found[wanted[0]].paper.title, found[wanted[0]].changed_at) == ("Corrected", LATER)
     assert found[wanted[1]].paper == a_paper(2)
     with other.store.digests.transaction() as tx:  # one more source changes the paper and not its day
-        tx.save_papers([a_paper(2, sources=("a.md", "b.md"))], LATER, changed=False)
+        tx.save_papers([a_paper(2, digests=("a.md", "b.md"))], LATER, changed=False)
     assert ours.papers.newest(1)[0].paper.title == "Corrected"
     (again,) = ours.papers.stored([wanted[1]]).values()
-    assert (again.paper.sources, again.changed_at) == (("a.md", "b.md"), NOW)
+    assert (again.paper.digests, again.changed_at) == (("a.md", "b.md"), NOW)
 
 
 def test_a_change_that_was_not_committed_is_not_remembered(database: Database):

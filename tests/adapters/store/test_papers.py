@@ -63,9 +63,9 @@ def test_a_paper_that_changes_keeps_its_place_and_its_first_day(hand: Hand, stor
 def test_a_paper_that_is_only_seen_again_did_not_change(hand: Hand, store: Store):
     hand.keep(a_paper(1))
     with store.digests.transaction() as tx:
-        tx.save_papers([a_paper(1, sources=("a.md", "b.md"))], LATER, changed=False)
+        tx.save_papers([a_paper(1, digests=("a.md", "b.md"))], LATER, changed=False)
     (stored,) = store.papers.newest(1)
-    assert (stored.changed_at, stored.paper.sources) == (NOW, ("a.md", "b.md"))
+    assert (stored.changed_at, stored.paper.digests) == (NOW, ("a.md", "b.md"))
 
 
 def test_papers_are_found_by_their_ids_however_many(hand: Hand, store: Store):

@@ -18,7 +18,7 @@ from tests.rigs.botapi.parameters import Parameters
 def questions(folder: Path) -> Iterator[tuple[Paper, str, Question]]:
     for path in sorted((*folder.glob("pages/*.html"), *folder.glob("flat/*.txt"))):
         for entry in read_digest(path.read_bytes(), name=path.name).entries:
-            paper = merge(None, entry, source=path.name, day=None)
+            paper = merge(None, entry, digest=path.name, day=None)
             for edition in paper.editions:
                 yield from ((paper, edition.language, question) for question in edition.quiz)
 

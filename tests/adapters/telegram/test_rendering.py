@@ -40,11 +40,11 @@ def items(draw: st.DrawFn) -> Item:
             draw(st.integers(1, 99)),
             title=title,
             authors=tuple(draw(st.lists(_TEXT, max_size=8))),
-            summaries=(Summary(text=summary, source="s"),) if summary else (),
+            summaries=(Summary(text=summary, digest="s"),) if summary else (),
             links=Links(abs=draw(_URL)),
             editions=(Edition(language="en", points=tuple(points)),),
             date=draw(st.sampled_from([None, date(2026, 9, 18), date(2026, 9, 17)])),
-            sources=tuple(draw(st.lists(_TEXT, max_size=3))),
+            digests=tuple(draw(st.lists(_TEXT, max_size=3))),
         ),
         reasons=tuple(
             Reason(
@@ -105,7 +105,7 @@ def test_no_list_is_ever_over_a_limit(given_items: list[Item]) -> None:
 
 def test_a_paper_full_of_domains_costs_no_entity_of_ours() -> None:
     domains = " ".join(f"site{number}.org" for number in range(60))
-    item = an_item(1, title=domains, authors=(domains,) * 6, summaries=(Summary(text=domains, source="s"),))
+    item = an_item(1, title=domains, authors=(domains,) * 6, summaries=(Summary(text=domains, digest="s"),))
     message = render_alert(an_outgoing(item, kind="telegram"))
     assert message is not None
     assert judged(message).words("Italic") == ("language models", "18 Sep")
@@ -129,7 +129,7 @@ def test_a_page_never_holds_more_than_can_be_read() -> None:
 
 
 def test_as_many_entries_as_fit_stand_on_a_page_and_the_points_fill_what_is_left() -> None:
-    long = (Summary(text=f"We present {'one more word ' * 22}and its end.", source="s"),)
+    long = (Summary(text=f"We present {'one more word ' * 22}and its end.", digest="s"),)
     item = an_item(1, summaries=long, editions=(an_edition(),))
     many = next(pages(an_outgoing(*[item] * 20, kind="telegram")))
     assert many.papers_shown is not None
@@ -153,7 +153,7 @@ def test_an_entry_of_a_list_folds_no_beginning_that_stands_above() -> None:
 
 def test_what_two_sources_bring_and_what_has_a_quiz_is_marked() -> None:
     picked = an_item(
-        1, sources=("t/a.md", "p/a.html"), editions=(an_edition(quiz=(a_question(), a_question("Why?"))),)
+        1, digests=("t/a.md", "p/a.html"), editions=(an_edition(quiz=(a_question(), a_question("Why?"))),)
     )
     first = next(pages(an_outgoing(picked, an_item(2), kind="telegram")))
     assert "1. Paper 1: Language Models at Scale ◆2 ❔\n" in judged(first).text
@@ -177,7 +177,7 @@ def test_the_head_counts_for_several_subscriptions() -> None:
 
 
 def test_words_that_no_line_shows_are_shown_with_what_stands_around_them() -> None:
-    summaries = (Summary(text="We present one thing of a kind. It is used by tool-use agents.", source="s"),)
+    summaries = (Summary(text="We present one thing of a kind. It is used by tool-use agents.", digest="s"),)
     item = an_item(1, a_reason("agents", ("summary", "tool-use")), summaries=summaries)
     message = render_alert(an_outgoing(item, kind="telegram"))
     assert message is not None
@@ -266,7 +266,7 @@ def test_matched_words_are_bold_as_the_paper_writes_them_and_only_whole() -> Non
         1,
         a_reason("rag", ("title", "RAG"), ("summary", "R&D")),
         title="RAG beats leverage: RAG & fragments",
-        summaries=(Summary(text="On R&D and RAG.", source="s"),),
+        summaries=(Summary(text="On R&D and RAG.", digest="s"),),
     )
     message = render_alert(an_outgoing(item, kind="telegram"))
     assert message is not None
@@ -286,7 +286,7 @@ def test_chatter_of_the_model_that_wrote_a_summary_is_left_out() -> None:
     chatter = (
         'Here is a concise summary of the research paper "A: B" following your guidelines: i) **Summary:** '
     )
-    item = an_item(1, summaries=(Summary(text=chatter + "We do this. More. ii) **Main** Y", source="s"),))
+    item = an_item(1, summaries=(Summary(text=chatter + "We do this. More. ii) **Main** Y", digest="s"),))
     message = render_alert(an_outgoing(item, kind="telegram"))
     assert message is not None
     assert "\n\nWe do this. More.\n\n" in judged(message).text

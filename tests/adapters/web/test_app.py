@@ -29,8 +29,8 @@ HALA = a_paper(
     "2509.14008",
     title="Hala: A <script>alert(1)</script> Report & More",
     summaries=(
-        Summary(text="The newer one.", source="b.html"),
-        Summary(text="The older one.", source="tables/a.md"),
+        Summary(text="The newer one.", digest="b.html"),
+        Summary(text="The older one.", digest="tables/a.md"),
     ),
     flowchart=Flowchart(
         text="Teacher then student",
@@ -166,7 +166,7 @@ async def test_numbers_in_which_two_sources_differ_are_marked(
     client: httpx.AsyncClient, service: FakeService
 ) -> None:
     texts = "A network of 32 layers <b> for images.", "It has 48 layers, and 7 stages."
-    summaries = tuple(Summary(text=text, source=f"{name}.md") for name, text in zip("ab", texts, strict=True))
+    summaries = tuple(Summary(text=text, digest=f"{name}.md") for name, text in zip("ab", texts, strict=True))
     service.put(a_paper(1, summaries=summaries))
     tree = LexborHTMLParser((await client.get(f"/papers/{a_paper(1).id}")).text)
     marks = tree.css("article .both mark.differs")

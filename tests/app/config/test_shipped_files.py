@@ -30,7 +30,7 @@ def papers(seeds: Path) -> list[Paper]:
     for path in sorted(seeds.iterdir()):
         digest = read_digest(path.read_bytes(), name=path.name)
         for entry in digest.entries:
-            known[entry.id] = merge(known.get(entry.id), entry, source=path.name, day=digest.date)
+            known[entry.id] = merge(known.get(entry.id), entry, digest=path.name, day=digest.date)
     return list(known.values())
 
 

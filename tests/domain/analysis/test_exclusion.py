@@ -8,7 +8,7 @@ from tests.builders import a_paper
 UNWANTED = a_paper(
     1,
     title="A Survey of Medical Imaging Agents with Language Models",
-    summaries=(Summary(text="Medical imaging, medical agents, a survey.", source="a"),),
+    summaries=(Summary(text="Medical imaging, medical agents, a survey.", digest="a"),),
 )
 
 

@@ -27,7 +27,7 @@ def about(number: int, subject: str, detail: str = ""):
     """A paper on a subject, in words that other subjects do not have."""
     text = f"{subject} {detail} measured by {subject}score on {subject}bench"
     return a_paper(
-        number, title=f"{subject} {detail}", summaries=(Summary(text=text, source="a.md"),), editions=()
+        number, title=f"{subject} {detail}", summaries=(Summary(text=text, digest="a.md"),), editions=()
     )
 
 

@@ -20,7 +20,7 @@ foxes, badgers, swallows and hedgehogs look from the meadow."""
 
 def saved_paper(title: str, text: str, *authors: str) -> Paper:
     return a_paper(
-        1, title=title, date=date(2026, 1, 1), authors=authors, summaries=(Summary(text=text, source="s"),)
+        1, title=title, date=date(2026, 1, 1), authors=authors, summaries=(Summary(text=text, digest="s"),)
     )
 
 
@@ -35,7 +35,7 @@ def later(
     author: str = "Kuan Li",
 ) -> Paper:
     return a_paper(
-        number, title=title, date=day, authors=(author,), summaries=(Summary(text=text, source="s"),)
+        number, title=title, date=day, authors=(author,), summaries=(Summary(text=text, digest="s"),)
     )
 
 
@@ -141,7 +141,7 @@ def test_of_what_it_finds_in_real_digests_nine_in_ten_are_right(corpus: Path) ->
     for path in (*sorted((corpus / "tables").glob("*.md")), *sorted((corpus / "pages").glob("*.html"))):
         digest = read_digest(path.read_bytes(), name=path.name)
         for entry in digest.entries:
-            papers[entry.id] = merge(papers.get(entry.id), entry, source=path.name, day=digest.date)
+            papers[entry.id] = merge(papers.get(entry.id), entry, digest=path.name, day=digest.date)
     right: list[bool] = []
     for line in LABELS.read_text().splitlines()[1:]:
         saved, other, answer = line.split()

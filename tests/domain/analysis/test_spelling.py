@@ -97,7 +97,7 @@ def test_the_loss_and_the_noise_on_real_digests(corpus: Path):
     for path in sorted((corpus / "tables").iterdir()):
         digest = read_digest(path.read_bytes(), name=path.name)
         for entry in digest.entries:
-            papers[entry.id] = merge(papers.get(entry.id), entry, source=path.name, day=digest.date)
+            papers[entry.id] = merge(papers.get(entry.id), entry, digest=path.name, day=digest.date)
     some = Speller([document_of(paper) for paper in papers.values()])
     loss = next(
         spelling

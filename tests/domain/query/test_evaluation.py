@@ -159,12 +159,12 @@ def test_a_paper_is_searched_in_all_it_says() -> None:
         id=PaperId("arxiv:2509.14008"),
         title="Hala",
         authors=("Ada", "Bob"),
-        summaries=(Summary(text="one", source="a.md"), Summary(text="two", source="b.md")),
+        summaries=(Summary(text="one", digest="a.md"), Summary(text="two", digest="b.md")),
         editions=(
             Edition(language="en", points=(Point(label="💡 Idea", text="three"),)),
             Edition(language="zh", points=(Point(label="", text="四"),)),
         ),
-        sources=("a.md", "b.md"),
+        digests=("a.md", "b.md"),
     )
     assert [(part.field, part.number, part.text) for part in document_of(paper).parts] == [
         ("title", 0, "Hala"),

@@ -23,7 +23,7 @@ def papers(corpus: Path) -> list[Document]:
     paths = [*sorted(corpus.glob("tables/*.md"))[::12], *sorted(corpus.glob("pages/*.html"))[::12]]
     digests = [(path.name, read_digest(path.read_bytes(), name=path.name)) for path in paths]
     found = [
-        document_of(merge(None, entry, source=name, day=digest.date))
+        document_of(merge(None, entry, digest=name, day=digest.date))
         for name, digest in digests
         for entry in digest.entries
     ]

@@ -195,7 +195,7 @@ def test_a_translated_quiz_without_any_key_takes_the_guess_on_the_english_one():
 def test_a_quiz_of_another_shape_is_no_twin():
     other = Question(question="What is new?", options=("This", "That"), answer=1, answer_source="key")
     known = paper(
-        summaries=(Summary(text=TEXT.parts[2][1], source="a.md"),),
+        summaries=(Summary(text=TEXT.parts[2][1], digest="a.md"),),
         editions=(Edition(language="en", quiz=(HOW,)), Edition(language="zh", quiz=(other,))),
     )
 
@@ -210,7 +210,7 @@ def test_the_seed_whose_key_is_known_is_answered_rightly(seeds):
 
     found = []
     for entry in digest.entries:
-        known = merge(None, entry, source=file.name, day=digest.date)
+        known = merge(None, entry, digest=file.name, day=digest.date)
         quiz = with_answers(known.edition("en").quiz, known, "en", load_model(), 0.9)
         found.append("".join("ABC"[question.answer] for question in quiz if question.answer is not None))
         assert all(question.answer_source == "inferred" for question in quiz)
@@ -230,7 +230,7 @@ def test_the_shipped_model_answers_real_questions_that_it_has_never_seen(corpus)
             for question in paper["questions"]
         }
         for entry in read_digest(flat.read_bytes(), name=flat.name).entries:
-            known = merge(None, entry, source=flat.name, day=dt.date.fromisoformat(file.stem))
+            known = merge(None, entry, digest=flat.name, day=dt.date.fromisoformat(file.stem))
             for question in with_answers(known.edition("en").quiz, known, "en", load_model(), 0.9):
                 key = keys.get((entry.title, question.question))
                 if key is None or key["answer_index"] is None or question.answer is None:

@@ -52,7 +52,7 @@ def test_an_ending_that_is_part_of_the_word_stays(word, kept):
 PAPER = Paper(
     id=PaperId("arxiv:2606.13392"),
     title="Sparse attention",
-    summaries=(Summary(text="A summary.", source="a.md"), Summary(text="Another.", source="b.md")),
+    summaries=(Summary(text="A summary.", digest="a.md"), Summary(text="Another.", digest="b.md")),
     flowchart=Flowchart(text="Index Branch"),
     editions=(
         Edition(language="en", points=(Point(label="🛠️ Methods", text="Blocks."),)),

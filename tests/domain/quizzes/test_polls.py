@@ -287,7 +287,7 @@ POINTS = (
 
 def paper_with(*points: Point, summary: str = "Nothing here.") -> object:
     edition = replace(an_edition(points=0), points=points)
-    return a_paper(1, editions=(edition,), summaries=(Summary(text=summary, source="a"),))
+    return a_paper(1, editions=(edition,), summaries=(Summary(text=summary, digest="a"),))
 
 
 def test_the_sentence_with_the_right_options_own_words_is_found() -> None:
