@@ -92,7 +92,7 @@ class CircuitBreaker:
 
     def forbidden(self, claim: Claim) -> str | None:
         """Why the claim's target takes no messages of its kind; None where it does, or where it is time to try."""
-        again_at = self._without_polls.get(claim.key) if claim.kind == "quiz" else None
+        again_at = self._without_polls.get(claim.target_key) if claim.kind == "quiz" else None
         return NO_POLLS_THERE if again_at is not None and self._now() < again_at else None
 
     def is_probed(self, kind: ChannelKind) -> bool:
@@ -135,14 +135,14 @@ class CircuitBreaker:
             refused.clear()
         if not result.refused:
             return None
-        refused.add(claim.key)
+        refused.add(claim.target_key)
         if len(refused) >= REFUSED_IN_A_ROW:
             return ChannelDown(f"{len(refused)} targets in a row were refused, the last one with: {error}")
         return ChannelDown(str(error)) if kind in self._stopped else None
 
     async def _record_suspension(self, result: SendResult) -> None:
         """Report a target that is suspended after refusals; resolve that once a message arrives there."""
-        outcome, key = result.outcome, result.outcome.claim.key
+        outcome, key = result.outcome, result.outcome.claim.target_key
         await self._load()
         if result.refused and outcome.suspend:
             await asyncio.to_thread(self._incidents.report, key, outcome.suspend, self._now(), REFUSED)
@@ -153,7 +153,7 @@ class CircuitBreaker:
 
     async def _record_polls(self, result: SendResult) -> None:
         """Report a chat that forbids polls; resolve that once a poll arrives there."""
-        outcome, key = result.outcome, result.outcome.claim.key
+        outcome, key = result.outcome, result.outcome.claim.target_key
         if result.forbidden:
             why = outcome.error or NO_POLLS_THERE
             await asyncio.to_thread(self._incidents.report, key, why, self._now(), NO_POLLS)
@@ -166,15 +166,15 @@ class CircuitBreaker:
         """Report a topic that is gone; resolve that once a message arrives there."""
         if receipt is None or not (receipt.in_topic or receipt.lost_topic):
             return
-        if self._in_topic.get(claim.key) == receipt.in_topic:
+        if self._in_topic.get(claim.target_key) == receipt.in_topic:
             return
         if receipt.lost_topic is None:
-            await asyncio.to_thread(self._incidents.resolve, claim.key, self._now(), TOPIC_GONE)
+            await asyncio.to_thread(self._incidents.resolve, claim.target_key, self._now(), TOPIC_GONE)
         else:
             await asyncio.to_thread(
-                self._incidents.report, claim.key, receipt.lost_topic, self._now(), TOPIC_GONE
+                self._incidents.report, claim.target_key, receipt.lost_topic, self._now(), TOPIC_GONE
             )
-        self._in_topic[claim.key] = receipt.in_topic
+        self._in_topic[claim.target_key] = receipt.in_topic
 
     async def _stop(self, kind: ChannelKind, error: DeliveryError) -> None:
         """Stop the channel for a while; report it where the service refuses us as a whole, or for long."""

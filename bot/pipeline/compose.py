@@ -138,7 +138,7 @@ class MessageBuilder:
         limited = tuple(row.key for row, _ in kept_out)
         if not chosen:
             raise NothingToSend("over limit" if limited else "unwanted", limited=limited, unwanted=unwanted)
-        earlier = self._deliveries.unnamed(claim.key)
+        earlier = self._deliveries.unnamed(claim.target_key)
         known = self._papers.stored(paper for _, paper in earlier) if earlier else {}
         message = self._message(
             claim,
@@ -205,7 +205,7 @@ class MessageBuilder:
         if subscriber.daily_limit is None:
             return len(claim.rows)
         today = datetime.combine(now.astimezone(subscriber.timezone), time(), subscriber.timezone)
-        return max(subscriber.daily_limit - self._deliveries.alerted_since(claim.key, today), 0)
+        return max(subscriber.daily_limit - self._deliveries.alerted_since(claim.target_key, today), 0)
 
     def _quiz(self, claim: Claim, subscriber: Subscriber) -> BuiltMessage:
         (row,) = claim.rows
@@ -213,7 +213,7 @@ class MessageBuilder:
         question = self._question(items[0].paper, subscriber.language, row.part)
         if question is None:
             raise NothingToSend("replaced")
-        alert = self._deliveries.alert_on(claim.key, row.paper)
+        alert = self._deliveries.alert_on(claim.target_key, row.paper)
         if is_repeat(row.part):  # it was answered before, whatever became of the alert
             reply_to = alert.receipt if alert else None
             message = self._message(
@@ -256,7 +256,7 @@ class MessageBuilder:
 
     def _edit(self, claim: Claim, subscriber: Subscriber) -> BuiltMessage:
         (row,) = claim.rows
-        alert = self._deliveries.alert_on(claim.key, row.paper)
+        alert = self._deliveries.alert_on(claim.target_key, row.paper)
         rows = self._deliveries.rows_of(alert.message) if alert and alert.message and alert.receipt else None
         if not alert or not rows:
             raise NothingToSend("nothing to edit")
@@ -284,7 +284,9 @@ class MessageBuilder:
         (row,) = claim.rows
         rows = [other for other in original.rows if other.shown]
         records = self._deliveries.deliveries_on(subscriber.id, [other.paper for other in rows])
-        corrections = [record for record in records if record.kind == "edit" and record.target == claim.key]
+        corrections = [
+            record for record in records if record.kind == "edit" and record.target == claim.target_key
+        ]
         planned = next(record.created_at for record in corrections if record.key == row.key)
         moments = [
             record.settled_at for record in corrections if record.settled_at and record.state == "sent"
@@ -333,7 +335,7 @@ class MessageBuilder:
         """The gains of each paper since its alert to the target, by the edits that were planned."""
         gains: dict[PaperId, frozenset[str]] = {}
         for row in self._deliveries.deliveries_on(subscriber.id, papers):
-            if row.kind == "edit" and row.target == claim.key:
+            if row.kind == "edit" and row.target == claim.target_key:
                 gains[row.paper] = gains.get(row.paper, frozenset()) | edit_gains(row.part)
         return gains
 
@@ -369,15 +371,17 @@ class MessageBuilder:
             more=len(left_out),
             more_papers=left_out[:MOST_NAMED],
             silent=channel is not None and channel.silent,
-            unsubscribe_token=self._tokens.issue("unsubscribe", claim.key) if can.unsubscribes else None,
+            unsubscribe_token=self._tokens.issue("unsubscribe", claim.target_key)
+            if can.unsubscribes
+            else None,
             preferences_token=self._tokens.issue("preferences", subscriber.id) if can.unsubscribes else None,
-            return_token=self._tokens.issue("return", claim.key) if can.reports else None,
+            return_token=self._tokens.issue("return", claim.target_key) if can.reports else None,
             **more,  # type: ignore[arg-type]  # question, text, reply_to, replaces: checked at the callers
         )
 
 
 def _channels_of(subscriber: Subscriber, claim: Claim) -> list[Channel]:
-    targets = (claim.key, claim.target.key)
+    targets = (claim.target_key, claim.target.key)
     return [channel for channel in subscriber.channels if channel.target in targets]
 
 

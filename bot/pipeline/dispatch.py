@@ -265,7 +265,7 @@ class Dispatcher:
         for claim in claims:
             log.debug(
                 "delivery.claimed",
-                extra={"message_id": claim.message, "target": claim.key, "rows": len(claim.rows)},
+                extra={"message_id": claim.message, "target": claim.target_key, "rows": len(claim.rows)},
             )
             flush.flight[asyncio.create_task(self._deliver(claim, flush))] = _InFlight(claim, now + LEASE)
         return claims
@@ -335,7 +335,7 @@ class Dispatcher:
         except StateError:
             raise
         except Exception:  # a bug in handling a stop or an alarm must not keep the outcome from being settled
-            log.exception("channel.record_failed", extra={"target": result.outcome.claim.key})
+            log.exception("channel.record_failed", extra={"target": result.outcome.claim.target_key})
 
 
 def _summary(tally: Counter[State], late: timedelta) -> Counter[State]:

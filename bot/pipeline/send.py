@@ -131,7 +131,9 @@ class Sender:
         except Exception as error:
             if isinstance(error, StateError) and not isinstance(error, RecordDamaged):
                 return self._state_away(claim, error)
-            log.exception("delivery.build_failed", extra={"message_id": claim.message, "target": claim.key})
+            log.exception(
+                "delivery.build_failed", extra={"message_id": claim.message, "target": claim.target_key}
+            )
             outcome = Outcome(claim=claim, state="dead", error=f"could not be put together: {error!r}")
             return SendResult(outcome=outcome)
         request = _SendRequest(claim, self._begin)
@@ -139,7 +141,7 @@ class Sender:
         return replace(result, outcome=replace(result.outcome, begun=request.begun))
 
     async def _send(self, claim: Claim, built: BuiltMessage, request: "_SendRequest") -> SendResult:
-        about = {"message_id": claim.message, "target": claim.key, "rows": len(claim.rows)}
+        about = {"message_id": claim.message, "target": claim.target_key, "rows": len(claim.rows)}
         try:
             await self._recall(claim)
             async with self._limiter.slot(claim.target, probe=self._is_probe(claim)) as slot:
@@ -179,7 +181,7 @@ class Sender:
         """Tell the rate limiter of sends to the target before this process."""
         if not self._limiter.knows(claim.target):
             since = self._limiter.since(claim.target)
-            moments = await asyncio.to_thread(self._deliveries.sends_since, claim.key, since)
+            moments = await asyncio.to_thread(self._deliveries.sends_since, claim.target_key, since)
             self._limiter.remember(claim.target, moments)
 
     def _sent(self, claim: Claim, built: BuiltMessage, receipt: Receipt) -> SendResult:

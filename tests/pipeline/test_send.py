@@ -59,7 +59,7 @@ def a_claim(
     return Claim(
         number=1,
         message="b1",
-        key=target.key,
+        target_key=target.key,
         target=target,
         subscriber="alice",
         kind=kind,

@@ -142,7 +142,7 @@ class Deliveries:
         claim = Claim(
             number=head.message_number,
             message=message,
-            key=head.target,
+            target_key=head.target,
             target=Target(kind=head.channel, address=head.address),
             subscriber=head.subscriber,
             kind=head.sent_as,

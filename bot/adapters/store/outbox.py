@@ -111,7 +111,7 @@ class Outbox:
         return Claim(
             number=head.number if head.message is None else head.message,
             message=name,
-            key=target.key,
+            target_key=target.key,
             target=Target(kind=target.kind, address=target.address),
             subscriber=head.subscriber,
             kind=head.kind,
@@ -133,11 +133,11 @@ class Outbox:
 
     def begin(self, claims: Sequence[Claim]) -> frozenset[int]:
         with writing(self._engine) as connection:
-            locked_targets = lock_targets(connection, [claim.key for claim in claims])
+            locked_targets = lock_targets(connection, [claim.target_key for claim in claims])
             begun = [
                 claim
                 for claim in claims
-                if _has_its_lease(claim, locked_targets) and not locked_targets[claim.key].is_suspended
+                if _has_its_lease(claim, locked_targets) and not locked_targets[claim.target_key].is_suspended
             ]
             _begin(connection, begun)
         return frozenset(claim.lease for claim in begun)
@@ -150,7 +150,7 @@ class Outbox:
         same message; it corrects rows that became `uncertain` or `pending` when the lease ended.
         """
         with writing(self._engine) as connection:
-            locked_targets = lock_targets(connection, [outcome.claim.key for outcome in outcomes])
+            locked_targets = lock_targets(connection, [outcome.claim.target_key for outcome in outcomes])
             leased = [outcome for outcome in outcomes if _has_its_lease(outcome.claim, locked_targets)]
             late = [
                 outcome
@@ -173,9 +173,11 @@ class Outbox:
             )
             _store_polls(connection, applied, now)
             _settle_targets(
-                connection, [(locked_targets[outcome.claim.key].number, outcome) for outcome in leased], now
+                connection,
+                [(locked_targets[outcome.claim.target_key].number, outcome) for outcome in leased],
+                now,
             )
-            refresh_ready(connection, [outcome.claim.key for outcome in late])
+            refresh_ready(connection, [outcome.claim.target_key for outcome in late])
         self._owner.unmark(outcome.claim.lease for outcome in outcomes)
 
     def expire(
@@ -604,7 +606,7 @@ _RECORD_SENT = updating(
 
 
 def _has_its_lease(claim: Claim, locked_targets: Mapping[str, _LockedTarget]) -> bool:
-    target = locked_targets.get(claim.key)
+    target = locked_targets.get(claim.target_key)
     return target is not None and target.lease == claim.lease
 
 
@@ -706,7 +708,7 @@ def _store_polls(connection: Connection, outcomes: Sequence[Outcome], now: datet
         {
             "poll": outcome.receipt.poll,
             "message": outcome.claim.message,
-            "target": outcome.claim.key,
+            "target": outcome.claim.target_key,
             "paper": outcome.claim.rows[0].paper,
             "option_order": ",".join(map(str, outcome.receipt.option_order)),
             "question": question_text(outcome.question),

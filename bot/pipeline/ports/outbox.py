@@ -37,7 +37,7 @@ class Claim:
     """The number of the message in the state."""
     message: str
     """The name of the message everywhere else."""
-    key: str
+    target_key: str
     """The permanent key of the target."""
     target: Target
     """The current address, which differs from that in the key once a chat has moved."""

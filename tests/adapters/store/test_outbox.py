@@ -28,7 +28,7 @@ def test_alerts_of_one_target_go_as_one_message_in_their_order(hand: Hand):
     hand.alerts(2, 1, 3)
     claim = hand.one()
     assert digits(claim) == ["2", "1", "3"]
-    assert (claim.key, claim.target.address, claim.subscriber) == ("telegram:1001", "1001", "alice")
+    assert (claim.target_key, claim.target.address, claim.subscriber) == ("telegram:1001", "1001", "alice")
     assert (claim.kind, claim.attempts, claim.created_at) == ("alert", 1, NOW)
     assert all(row.state == "sending" and row.message == claim.message for row in hand.rows())
 
@@ -52,8 +52,8 @@ def test_each_target_gets_its_own_message_oldest_target_first(hand: Hand):
     hand.alerts(1, target="telegram:3", due_at=NOW - MINUTE)
     hand.alerts(1, target="email:a@example.org", due_at=NOW - 2 * MINUTE)
     hand.alerts(1, target="telegram:1", due_at=NOW - 3 * MINUTE)
-    assert [claim.key for claim in hand.claim(limit=2)] == ["telegram:1", "email:a@example.org"]
-    assert [claim.key for claim in hand.claim()] == ["telegram:3"]
+    assert [claim.target_key for claim in hand.claim(limit=2)] == ["telegram:1", "email:a@example.org"]
+    assert [claim.target_key for claim in hand.claim()] == ["telegram:3"]
 
 
 def test_only_the_channels_asked_for_are_claimed(hand: Hand):
@@ -141,7 +141,7 @@ def test_a_target_that_waits_is_left_alone_until_then(hand: Hand, store: Store):
     hand.settle(other)
     assert hand.claim() == ()
     assert store.outbox.next_due(KINDS) == NOW + MINUTE
-    assert [claim.key for claim in hand.claim(NOW + MINUTE)] == ["telegram:1"]
+    assert [claim.target_key for claim in hand.claim(NOW + MINUTE)] == ["telegram:1"]
 
 
 def test_a_pace_is_kept_after_a_success_too(hand: Hand):
@@ -211,7 +211,7 @@ def test_every_row_ends_once_and_in_order_whatever_happens(database: Database, p
             end = left.pop() if left else "sent"
             if end == "sent":
                 went.update(row.key for row in claim.rows)
-                order.setdefault(claim.key, []).extend(row.key for row in claim.rows)
+                order.setdefault(claim.target_key, []).extend(row.key for row in claim.rows)
             parts = {"wait_until": now + MINUTE} if end == "pending" else {}
             hand.settle(claim, end, now=now, **parts)
         now += MINUTE

@@ -126,13 +126,13 @@ class Outboxes(RuleBasedStateMachine):
         claims = self.stores[who].outbox.claim(
             self.now, lease=LEASE, limit=limit, kinds=kinds, documents=["atom"]
         )
-        assert {claim.key for claim in claims} <= expected.keys()
+        assert {claim.target_key for claim in claims} <= expected.keys()
         assert few or len(claims) == len(expected)
         for claim in claims:
-            lines = expected[claim.key]
+            lines = expected[claim.target_key]
             assert [row.key for row in claim.rows] == [line.key for line in lines], lines
-            assert claim.target.address == self.model.spots[claim.key].address
-            taken = self.model.take(claim.key, lines, self.now, self.now + LEASE)
+            assert claim.target.address == self.model.spots[claim.target_key].address
+            taken = self.model.take(claim.target_key, lines, self.now, self.now + LEASE)
             assert (claim.attempts, claim.created_at) == (lines[0].attempts + 1, taken.message.created_at)
             self.held.append((claim, taken))
 
@@ -160,7 +160,9 @@ class Outboxes(RuleBasedStateMachine):
         limited = tuple(key for key in keys if key not in shown)
         if not shown:
             return self.settle(pick, who, one, state="skipped", limited=limited)
-        named = tuple(key for key, _ in self.stores[who].deliveries.unnamed(claim.key)) if names else ()
+        named = (
+            tuple(key for key, _ in self.stores[who].deliveries.unnamed(claim.target_key)) if names else ()
+        )
         parts = {
             "sent": tuple(shown),
             "limited": limited,

@@ -116,7 +116,7 @@ def test_a_drop_frees_what_was_only_claimed_and_nothing_that_is_being_sent(one: 
     one.alerts(2, target="telegram:2")
     keys = [row.key for row in one.rows() if row.state == "pending"]
     assert one.store.deliveries.drop([keys[0], keys[2]], NOW) == 2
-    assert [claim.key for claim in one.claim()] == [reserved.key]
+    assert [claim.target_key for claim in one.claim()] == [reserved.target_key]
 
 
 def test_for_planning_an_alert_that_is_claimed_is_being_sent(one: Hand):

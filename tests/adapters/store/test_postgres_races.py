@@ -103,7 +103,7 @@ def test_an_end_whose_connection_dies_is_told_again(database: Database):
         meanwhile(
             database,
             there,
-            claim.key,
+            claim.target_key,
             lambda: hand.settle(claim),
             lambda: end_others(database.url),
         )

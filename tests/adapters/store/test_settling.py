@@ -41,7 +41,7 @@ def test_what_a_message_held_is_remembered_in_the_order_shown(hand: Hand, store:
     shown, got = found
     assert [(row.paper[-1], row.shown) for row in shown.rows] == [("3", True), ("1", True), ("2", False)]
     assert got == receipt(f"m-{claim.message}")
-    assert (shown.key, shown.kind, shown.subscriber, shown.created_at) == (
+    assert (shown.target_key, shown.kind, shown.subscriber, shown.created_at) == (
         "telegram:1001",
         "alert",
         "alice",
@@ -179,7 +179,7 @@ def test_a_target_that_moved_is_sent_to_at_its_new_address_under_its_old_name(ha
     hand.alerts(1, target="telegram:-5")
     hand.settle(hand.one(), "pending", moved_to="-1005")
     claim = hand.one()
-    assert (claim.key, claim.target.key) == ("telegram:-5", "telegram:-1005")
+    assert (claim.target_key, claim.target.key) == ("telegram:-5", "telegram:-1005")
     assert store.deliveries.target_at("telegram", "-1005") == "telegram:-5"
     assert store.deliveries.target_at("telegram", "-5") == "telegram:-5"
 
@@ -238,7 +238,7 @@ def test_channels_that_resend_what_is_uncertain_go_again(hand: Hand, store: Stor
     hand.claim()
     assert store.outbox.expire(NOW + LEASE, again={"atom", "telegram"}) == 1
     (again,) = hand.claim(NOW + LEASE)
-    assert (again.key, again.attempts) == ("telegram:1001", 2)
+    assert (again.target_key, again.attempts) == ("telegram:1001", 2)
 
 
 def test_a_success_that_comes_late_is_believed(hand: Hand, store: Store):

@@ -22,7 +22,7 @@ def troubled(home: Path) -> Path:
         tx.plan([a_delivery(1, "telegram:1"), a_delivery(2, "telegram:2")], tx.new_run(NOW))
     ends: dict[str, State] = {"telegram:1": "dead", "telegram:2": "uncertain"}
     claims = store.outbox.claim(NOW, lease=timedelta(minutes=5), limit=5, kinds=("telegram",))
-    outcomes = [Outcome(claim=claim, state=ends[claim.key], error="it went wrong") for claim in claims]  # type: ignore[arg-type]
+    outcomes = [Outcome(claim=claim, state=ends[claim.target_key], error="it went wrong") for claim in claims]  # type: ignore[arg-type]
     store.outbox.settle(outcomes, NOW)
     store.close()
     return home
@@ -224,9 +224,9 @@ def refused(home: Path) -> Path:
                 claim=claim,
                 state="pending",
                 error="554 5.7.1",
-                suspend=suspend.get(claim.key),
-                wait_until=None if claim.key == targets[3] else later,
-                counted=claim.key != targets[3],
+                suspend=suspend.get(claim.target_key),
+                wait_until=None if claim.target_key == targets[3] else later,
+                counted=claim.target_key != targets[3],
             )
             for claim in claims
         ],
