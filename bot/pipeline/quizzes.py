@@ -27,11 +27,11 @@ from bot.domain.quizzes.votes import AskedPoll, CastVote, QuizAnswer, answer_of,
 from bot.domain.subscriptions import Channel, Subscriber
 from bot.pipeline.ports.outbox import DeliveryStore
 from bot.pipeline.ports.papers import PaperStore
-from bot.pipeline.ports.quizzes import KeptCard, QuizStore, QuizTransaction
+from bot.pipeline.ports.quizzes import QuizStore, QuizTransaction, StoredRepetition
 from bot.pipeline.subscribers import SubscriberRegistry
 
 _EARLY = timedelta(days=2)
-"""Cards are read this long before they are due: days of other time zones begin earlier."""
+"""Repetitions are read this long before they are due: days of other time zones begin earlier."""
 _NOTICES = 300
 _STORED = (40, 5000)
 """Number of the newest papers with a quiz that are searched for an unasked question; the second where the first has none."""
@@ -83,7 +83,7 @@ class QuizScheduler:
         if person is not None and channel.address == str(person):
             among = frozenset(paper.id for paper in papers) if topic else None
             with self._store.transaction() as tx:
-                if self._plan_due_card(tx, subscriber, channel, person, now, among):
+                if self._plan_due_repetition(tx, subscriber, channel, person, now, among):
                     return "due"
         if self._plan_first(papers, subscriber, channel, now):
             return "new"
@@ -121,24 +121,24 @@ class QuizScheduler:
     ) -> int:
         zone = subscriber.timezone
         rows: list[Delivery] = []
-        due = due_cards(tx, person, now, zone)
-        known = tx.states_of([_repeat_key(channel, card) for card in due])
+        due = due_repetitions(tx, person, now, zone)
+        known = tx.states_of([_repeat_key(channel, stored) for stored in due])
         room: dict[date, int] = {}
-        for card in due:
-            if _repeat_key(channel, card) in known:
+        for stored in due:
+            if _repeat_key(channel, stored) in known:
                 continue
             moment = repeat_time(
-                card.card, now=now, schedule=channel.deliver, quiet=subscriber.quiet_hours, zone=zone
+                stored.repetition, now=now, schedule=channel.deliver, quiet=subscriber.quiet_hours, zone=zone
             )
             day = moment.astimezone(zone).date()
             if day not in room:
                 room[day] = self._per_day - tx.brought_back(channel.target, *_span(day, zone))
             if room[day] > 0:
                 room[day] -= 1
-                rows.append(_repeat(channel, subscriber, card, moment, now))
+                rows.append(_repeat(channel, subscriber, stored, moment, now))
         return tx.plan(rows, now)
 
-    def _plan_due_card(
+    def _plan_due_repetition(
         self,
         tx: QuizTransaction,
         subscriber: Subscriber,
@@ -149,15 +149,15 @@ class QuizScheduler:
     ) -> bool:
         """Plan a question that is due, with `among` only on one of these papers; False where there is none."""
         due = [
-            card
-            for card in due_cards(tx, person, now, subscriber.timezone)
-            if among is None or card.paper in among
+            stored
+            for stored in due_repetitions(tx, person, now, subscriber.timezone)
+            if among is None or stored.paper in among
         ]
-        known = tx.states_of([_repeat_key(channel, card) for card in due])
-        for card in due:
-            key = _repeat_key(channel, card)
+        known = tx.states_of([_repeat_key(channel, stored) for stored in due])
+        for stored in due:
+            key = _repeat_key(channel, stored)
             if key not in known:
-                tx.plan([_repeat(channel, subscriber, card, now, now)], now, asked=True)
+                tx.plan([_repeat(channel, subscriber, stored, now, now)], now, asked=True)
                 return True
             if known[key] == "held" and tx.release_now(key, now):
                 return True
@@ -232,11 +232,15 @@ class _Candidate:
         )
 
 
-def due_cards(tx: QuizTransaction, person: int, now: datetime, zone: ZoneInfo) -> list[KeptCard]:
-    """The person's cards due today or earlier, in the order in which they became due."""
+def due_repetitions(
+    tx: QuizTransaction, person: int, now: datetime, zone: ZoneInfo
+) -> list[StoredRepetition]:
+    """The person's repetitions due today or earlier, in the order in which they became due."""
     today = now.astimezone(zone).date()
-    cards = (card for card in tx.cards(person, now + _EARLY) if card.card.due_day(zone) <= today)
-    return sorted(cards, key=lambda card: (card.card.due_day(zone), card.card.answered_at))
+    due = [
+        stored for stored in tx.repetitions(person, now + _EARLY) if stored.repetition.due_day(zone) <= today
+    ]
+    return sorted(due, key=lambda stored: (stored.repetition.due_day(zone), stored.repetition.answered_at))
 
 
 def _span(day: date, zone: ZoneInfo) -> tuple[datetime, datetime]:
@@ -245,14 +249,16 @@ def _span(day: date, zone: ZoneInfo) -> tuple[datetime, datetime]:
     return start.astimezone(UTC), end.astimezone(UTC)
 
 
-def _repeat_key(channel: Channel, card: KeptCard) -> str:
-    return delivery_key(channel.target, "quiz", card.paper, repeat_part(card.card.answers, card.part))
+def _repeat_key(channel: Channel, stored: StoredRepetition) -> str:
+    part = repeat_part(stored.repetition.answers, stored.part)
+    return delivery_key(channel.target, "quiz", stored.paper, part)
 
 
 def _repeat(
-    channel: Channel, subscriber: Subscriber, card: KeptCard, moment: datetime, now: datetime
+    channel: Channel, subscriber: Subscriber, stored: StoredRepetition, moment: datetime, now: datetime
 ) -> Delivery:
-    return _quiz(channel, subscriber, card.paper, repeat_part(card.card.answers, card.part), moment, now)
+    part = repeat_part(stored.repetition.answers, stored.part)
+    return _quiz(channel, subscriber, stored.paper, part, moment, now)
 
 
 def _quiz(
@@ -371,7 +377,7 @@ class QuizStats:
 
     def _due(self, person: int, now: datetime, zone: ZoneInfo) -> int:
         with self._store.transaction() as tx:
-            return len(due_cards(tx, person, now, zone))
+            return len(due_repetitions(tx, person, now, zone))
 
     def _zone(self, addresses: Sequence[str], person: int) -> ZoneInfo:
         """The person's own time zone, else that of the chat's first subscriber."""

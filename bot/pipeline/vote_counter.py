@@ -1,4 +1,4 @@
-"""VoteCounter: turns stored updates into votes, cards and corrected answers."""
+"""VoteCounter: turns stored updates into votes, repetitions and corrected answers."""
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -9,7 +9,7 @@ from bot.domain.delivery import ONE_QUESTION, question_of_part, repeat_count
 from bot.domain.papers import PaperId, Question
 from bot.domain.quizzes.answers import pick_one
 from bot.domain.quizzes.polls import poll_of, shuffle_seed
-from bot.domain.quizzes.repetition import Attempt, leitner_card
+from bot.domain.quizzes.repetition import Attempt, repetition_of
 from bot.domain.quizzes.votes import (
     AskedPoll,
     CastVote,
@@ -117,17 +117,17 @@ class VoteCounter:
             self._refresh(tx, person, paper, part)
 
     def _refresh(self, tx: QuizTransaction, person: int, paper: PaperId, part: str) -> None:
-        """Recompute the card of this person and question."""
+        """Recompute the repetition of this person and question."""
         answers = (answer_of(poll, vote) for poll, vote in tx.votes_on(person, paper) if poll.part == part)
         attempts = [
             Attempt(at=answer.at, right=answer.right)
             for answer in answers
             if answer is not None and answer.right is not None
         ]
-        tx.save_card(person, paper, part, leitner_card(attempts))
+        tx.save_repetition(person, paper, part, repetition_of(attempts))
 
     def correct(self) -> int:
-        """Apply keys that papers gained after their polls were sent, and recompute cards; gives the number of changed polls."""
+        """Apply keys that papers gained after their polls were sent, and recompute repetitions; gives the number of changed polls."""
         version = self._papers.version()
         if version == self._corrected_version:
             return 0

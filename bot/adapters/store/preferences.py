@@ -26,7 +26,6 @@ from bot.adapters.store.quizzes import AGAIN
 from bot.adapters.store.row_numbers import subscriber_number, target_number
 from bot.adapters.store.schema import (
     backlog_shares,
-    cards,
     deliveries,
     members,
     messages,
@@ -39,6 +38,7 @@ from bot.adapters.store.schema import (
     polls,
     preferences,
     proposals,
+    repetitions,
     saved_papers,
     sign_ups,
     subscribers,
@@ -217,7 +217,12 @@ def _rows_about(subscriber: str, person: int | None, *, whole: bool) -> Iterator
     yield "saved papers", saved_papers, saved_papers.c.owner.in_([private, subscriber])
     if person is not None:
         yield "proposals", proposals, proposals.c.address == str(person)
-        for name, table in (("votes", votes), ("names", voters), ("memberships", members), ("cards", cards)):
+        for name, table in (
+            ("votes", votes),
+            ("names", voters),
+            ("memberships", members),
+            ("repetitions", repetitions),
+        ):
             yield name, table, table.c.person == person
     if not whole:
         return

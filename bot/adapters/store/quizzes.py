@@ -1,4 +1,4 @@
-"""Quiz tables: polls, votes, cards and members, read and written."""
+"""Quiz tables: polls, votes, repetitions and members, read and written."""
 
 import json
 from collections import defaultdict
@@ -19,13 +19,13 @@ from bot.adapters.store.row_numbers import delivery_numbers, target_number
 from bot.adapters.store.schema import (
     NEEDS_A_LOOK,
     NEWEST_FIRST,
-    cards,
     deliveries,
     members,
     messages,
     papers,
     poll_states,
     polls,
+    repetitions,
     subscribers,
     targets,
     updates,
@@ -37,9 +37,9 @@ from bot.domain.backlog import ASKED
 from bot.domain.chats import CHAT, chat_of, chat_target, topics_prefix
 from bot.domain.delivery import Delivery, State, repeat_part
 from bot.domain.papers import Paper, PaperId, Question
-from bot.domain.quizzes.repetition import STEPS, LeitnerCard
+from bot.domain.quizzes.repetition import STEPS, Repetition
 from bot.domain.quizzes.votes import AskedPoll, CastVote, PollState
-from bot.pipeline.ports.quizzes import KeptCard, ReceivedUpdate, UncertainQuiz, Voter
+from bot.pipeline.ports.quizzes import ReceivedUpdate, StoredRepetition, UncertainQuiz, Voter
 
 ASKED_POLLS = (
     select(
@@ -192,20 +192,20 @@ class SqlQuizTransaction:
         query = select(votes.c.person).where(votes.c.poll == poll)
         return frozenset(self._connection.execute(query).scalars())
 
-    def save_card(self, person: int, paper: PaperId, part: str, card: LeitnerCard | None) -> None:
+    def save_repetition(self, person: int, paper: PaperId, part: str, repetition: Repetition | None) -> None:
         key = {"person": person, "paper": paper, "part": part}
-        if card is None:
-            card_row = (cards.c.person == person, cards.c.paper == paper, cards.c.part == part)
-            self._connection.execute(delete(cards).where(*card_row))
+        if repetition is None:
+            row = (repetitions.c.person == person, repetitions.c.paper == paper, repetitions.c.part == part)
+            self._connection.execute(delete(repetitions).where(*row))
             return
-        due_at = card.answered_at + timedelta(days=STEPS[card.step])
+        due_at = repetition.answered_at + timedelta(days=STEPS[repetition.step])
         values = {
-            "step": card.step,
-            "answers": card.answers,
-            "answered_at": card.answered_at,
+            "step": repetition.step,
+            "answers": repetition.answers,
+            "answered_at": repetition.answered_at,
             "due_at": due_at,
         }
-        upsert(self._connection, cards, key, values)
+        upsert(self._connection, repetitions, key, values)
 
     def unchecked_polls(self, limit: int) -> tuple[AskedPoll, ...]:
         stale = or_(polls.c.checked_against.is_(None), polls.c.checked_against != papers.c.changed_at)
@@ -273,20 +273,20 @@ class SqlQuizTransaction:
         )
 
     def people_due(self, before: datetime) -> frozenset[int]:
-        query = select(cards.c.person).where(cards.c.due_at < before).distinct()
+        query = select(repetitions.c.person).where(repetitions.c.due_at < before).distinct()
         return frozenset(self._connection.execute(query).scalars())
 
-    def cards(self, person: int, before: datetime) -> tuple[KeptCard, ...]:
+    def repetitions(self, person: int, before: datetime) -> tuple[StoredRepetition, ...]:
         query = (
-            select(cards)
-            .where(cards.c.person == person, cards.c.due_at < before)
-            .order_by(cards.c.due_at, cards.c.paper, cards.c.part)
+            select(repetitions)
+            .where(repetitions.c.person == person, repetitions.c.due_at < before)
+            .order_by(repetitions.c.due_at, repetitions.c.paper, repetitions.c.part)
         )
         return tuple(
-            KeptCard(
+            StoredRepetition(
                 paper=PaperId(row.paper),
                 part=row.part,
-                card=LeitnerCard(step=row.step, answers=row.answers, answered_at=row.answered_at),
+                repetition=Repetition(step=row.step, answers=row.answers, answered_at=row.answered_at),
             )
             for row in self._connection.execute(query)
         )

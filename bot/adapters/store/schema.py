@@ -602,8 +602,8 @@ members = Table(
     Index("ix_members_person", "person"),
 )
 
-cards = Table(
-    "cards",
+repetitions = Table(
+    "repetitions",
     metadata,
     Column("person", BigInteger, primary_key=True, autoincrement=False),
     Column("paper", Text, primary_key=True),
@@ -612,5 +612,5 @@ cards = Table(
     Column("answers", Integer, nullable=False),
     Column("answered_at", Moment, nullable=False),
     Column("due_at", Moment, nullable=False),
-    Index("ix_cards_due", "person", "due_at"),
+    Index("ix_repetitions_due", "person", "due_at"),
 )

@@ -379,7 +379,7 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
     "row.votes": {"en": "votes", "zh": "投票"},
     "row.names": {"en": "names", "zh": "名字"},
     "row.memberships": {"en": "memberships", "zh": "群组成员记录"},
-    "row.cards": {"en": "upcoming questions", "zh": "待答的题"},
+    "row.repetitions": {"en": "upcoming questions", "zh": "待答的题"},
     "row.poll states": {"en": "results of polls", "zh": "投票结果"},
     "row.polls": {"en": "polls", "zh": "投票题"},
     "row.tokens": {"en": "private links", "zh": "私密链接"},

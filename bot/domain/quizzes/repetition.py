@@ -31,8 +31,8 @@ class Attempt:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class LeitnerCard:
-    """Card (Leitner): when a question comes back to a person who answered it `answers` times, last at `answered_at`.
+class Repetition:
+    """Repetition: when a question comes back to a person who answered it `answers` times, last at `answered_at`.
 
     `step` is an index of STEPS.
     """
@@ -46,8 +46,8 @@ class LeitnerCard:
         return self.answered_at.astimezone(zone).date() + timedelta(days=STEPS[self.step])
 
 
-def leitner_card(attempts: Sequence[Attempt]) -> LeitnerCard | None:
-    """The card of a question after these answers, oldest first; None where the question does not come back."""
+def repetition_of(attempts: Sequence[Attempt]) -> Repetition | None:
+    """The repetition of a question after these answers, oldest first; None where the question does not come back."""
     step: int | None = None
     for attempt in attempts:
         if not attempt.right:
@@ -56,17 +56,17 @@ def leitner_card(attempts: Sequence[Attempt]) -> LeitnerCard | None:
             step = step + 1 if step + 1 < len(STEPS) else None
     if step is None:
         return None
-    return LeitnerCard(step=step, answers=len(attempts), answered_at=attempts[-1].at)
+    return Repetition(step=step, answers=len(attempts), answered_at=attempts[-1].at)
 
 
 def repeat_time(
-    card: LeitnerCard, *, now: datetime, schedule: Schedule, quiet: QuietHours | None, zone: ZoneInfo
+    repetition: Repetition, *, now: datetime, schedule: Schedule, quiet: QuietHours | None, zone: ZoneInfo
 ) -> datetime:
     """The moment, not before `now`, at which the question goes out: on its day, or today where that is past.
 
     The time of day is the schedule's where it has one, else nine in the morning; never in quiet hours.
     """
     hour = time(0) if isinstance(schedule, At) else _MORNING
-    day = max(card.due_day(zone), now.astimezone(zone).date())
+    day = max(repetition.due_day(zone), now.astimezone(zone).date())
     moment = datetime.combine(day, hour, tzinfo=zone).astimezone(UTC)
     return release_time(max(moment, now), schedule=schedule, quiet=quiet, zone=zone)

@@ -1,4 +1,4 @@
-"""The quiz store: polls, votes, members, and the cards of questions that come back."""
+"""The quiz store: polls, votes, members, and the repetitions of questions."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -8,7 +8,7 @@ from typing import Protocol
 
 from bot.domain.delivery import Delivery, State
 from bot.domain.papers import Paper, PaperId, Question
-from bot.domain.quizzes.repetition import LeitnerCard
+from bot.domain.quizzes.repetition import Repetition
 from bot.domain.quizzes.votes import AskedPoll, CastVote, PollState
 
 
@@ -35,12 +35,12 @@ class UncertainQuiz:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class KeptCard:
-    """A card (Leitner), with its question: the paper and the part."""
+class StoredRepetition:
+    """A repetition, with its question: the paper and the part."""
 
     paper: PaperId
     part: str
-    card: LeitnerCard
+    repetition: Repetition
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,7 +53,7 @@ class Voter:
 
 
 class QuizTransaction(Protocol):
-    """Exclusive write transaction over votes, polls, cards and the outbox."""
+    """Exclusive write transaction over votes, polls, repetitions and the outbox."""
 
     def waiting_votes(self, after: int | None, limit: int) -> tuple[ReceivedUpdate, ...]:
         """Updates with ids over `after` that are not handled and may be votes, in order."""
@@ -95,8 +95,8 @@ class QuizTransaction(Protocol):
         """People who voted in the poll, also those who withdrew their vote."""
         ...
 
-    def save_card(self, person: int, paper: PaperId, part: str, card: LeitnerCard | None) -> None:
-        """Insert or replace the card of the person's question; None removes it."""
+    def save_repetition(self, person: int, paper: PaperId, part: str, repetition: Repetition | None) -> None:
+        """Insert or replace the repetition of the person's question; None removes it."""
         ...
 
     def unchecked_polls(self, limit: int) -> tuple[AskedPoll, ...]:
@@ -126,11 +126,11 @@ class QuizTransaction(Protocol):
         ...
 
     def people_due(self, before: datetime) -> frozenset[int]:
-        """People with a card that may be due before then."""
+        """People with a repetition that may be due before then."""
         ...
 
-    def cards(self, person: int, before: datetime) -> tuple[KeptCard, ...]:
-        """The person's cards that may be due before then, the longest due first."""
+    def repetitions(self, person: int, before: datetime) -> tuple[StoredRepetition, ...]:
+        """The person's repetitions that may be due before then, the longest due first."""
         ...
 
     def states_of(self, keys: Collection[str]) -> dict[str, State]:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from bot.domain.delivery import is_repeat, original_part, question_of_part, repeat_count, repeat_part
 from bot.domain.quizzes.polls import shuffle_seed
-from bot.domain.quizzes.repetition import STEPS, Attempt, LeitnerCard, leitner_card, repeat_time
+from bot.domain.quizzes.repetition import STEPS, Attempt, Repetition, repeat_time, repetition_of
 from bot.domain.schedule import Immediately, QuietHours, parse_schedule
 from tests.builders import NOW, a_question
 
@@ -36,56 +36,56 @@ def attempts(*rights: bool) -> list[Attempt]:
     ],
 )
 def test_a_wrong_answer_comes_back_after_1_3_7_and_21_days(rights: list[bool], days: int | None):
-    card = leitner_card(attempts(*rights))
-    assert (card and STEPS[card.step]) == days
+    repetition = repetition_of(attempts(*rights))
+    assert (repetition and STEPS[repetition.step]) == days
 
 
 @given(st.lists(st.booleans()))
 def test_a_card_counts_all_answers_and_starts_from_the_last(rights: list[bool]):
-    card = leitner_card(attempts(*rights))
-    if card is not None:
-        assert card.answers == len(rights)
-        assert card.answered_at == NOW + timedelta(days=len(rights) - 1)
-    assert (card is not None) or rights[-1:] != [WRONG]
+    repetition = repetition_of(attempts(*rights))
+    if repetition is not None:
+        assert repetition.answers == len(rights)
+        assert repetition.answered_at == NOW + timedelta(days=len(rights) - 1)
+    assert (repetition is not None) or rights[-1:] != [WRONG]
 
 
-def a_card(at: datetime, step: int = 0) -> LeitnerCard:
-    return LeitnerCard(step=step, answers=1, answered_at=at)
+def a_repetition(at: datetime, step: int = 0) -> Repetition:
+    return Repetition(step=step, answers=1, answered_at=at)
 
 
 def back(
-    card: LeitnerCard, now: datetime, schedule: str = "immediately", quiet: QuietHours | None = None
+    repetition: Repetition, now: datetime, schedule: str = "immediately", quiet: QuietHours | None = None
 ) -> datetime:
-    return repeat_time(card, now=now, schedule=parse_schedule(schedule), quiet=quiet, zone=BERLIN)
+    return repeat_time(repetition, now=now, schedule=parse_schedule(schedule), quiet=quiet, zone=BERLIN)
 
 
 def test_it_comes_on_its_day_of_the_persons_calendar_in_the_morning():
     late_in_berlin = datetime(2026, 9, 17, 22, 30, tzinfo=UTC)
-    card = a_card(late_in_berlin)
-    assert card.due_day(BERLIN) == date(2026, 9, 19)
-    assert back(card, late_in_berlin) == datetime(2026, 9, 19, 7, 0, tzinfo=UTC)
+    repetition = a_repetition(late_in_berlin)
+    assert repetition.due_day(BERLIN) == date(2026, 9, 19)
+    assert back(repetition, late_in_berlin) == datetime(2026, 9, 19, 7, 0, tzinfo=UTC)
 
 
 def test_it_comes_at_the_channels_own_time_where_that_has_one():
-    card = a_card(datetime(2026, 9, 17, 18, 0, tzinfo=UTC))
-    assert back(card, NOW, "daily at 18:30") == datetime(2026, 9, 18, 16, 30, tzinfo=UTC)
-    assert back(card, NOW, "weekdays at 06:00") == datetime(2026, 9, 21, 4, 0, tzinfo=UTC)
+    repetition = a_repetition(datetime(2026, 9, 17, 18, 0, tzinfo=UTC))
+    assert back(repetition, NOW, "daily at 18:30") == datetime(2026, 9, 18, 16, 30, tzinfo=UTC)
+    assert back(repetition, NOW, "weekdays at 06:00") == datetime(2026, 9, 21, 4, 0, tzinfo=UTC)
 
 
 def test_it_waits_for_the_end_of_the_quiet_hours():
     quiet = QuietHours(start=time(22), end=time(11))
-    assert back(a_card(NOW), NOW, quiet=quiet) == datetime(2026, 9, 19, 9, 0, tzinfo=UTC)
+    assert back(a_repetition(NOW), NOW, quiet=quiet) == datetime(2026, 9, 19, 9, 0, tzinfo=UTC)
 
 
 def test_what_is_long_due_comes_at_once_but_not_in_quiet_hours():
     weeks_later = datetime(2026, 10, 18, 15, 0, tzinfo=UTC)
-    assert back(a_card(NOW), weeks_later) == weeks_later
+    assert back(a_repetition(NOW), weeks_later) == weeks_later
     after_midnight = datetime(2026, 10, 17, 23, 0, tzinfo=UTC)
-    assert back(a_card(NOW), after_midnight) == datetime(2026, 10, 18, 7, 0, tzinfo=UTC)
+    assert back(a_repetition(NOW), after_midnight) == datetime(2026, 10, 18, 7, 0, tzinfo=UTC)
     night = datetime(2026, 10, 18, 21, 0, tzinfo=UTC)
     morning = datetime(2026, 10, 19, 5, 0, tzinfo=UTC)
-    assert back(a_card(NOW), night, quiet=QuietHours(start=time(22), end=time(7))) == morning
-    assert repeat_time(a_card(NOW), now=night, schedule=Immediately(), quiet=None, zone=BERLIN) == night
+    assert back(a_repetition(NOW), night, quiet=QuietHours(start=time(22), end=time(7))) == morning
+    assert repeat_time(a_repetition(NOW), now=night, schedule=Immediately(), quiet=None, zone=BERLIN) == night
 
 
 def test_a_repeat_names_its_question_and_how_often_it_was_answered():

@@ -58,7 +58,7 @@ def upgrade() -> None:  # noqa: PLR0915 - a table each
         sa.PrimaryKeyConstraint("key", name=op.f("pk_written_texts")),
     )
     op.create_table(
-        "cards",
+        "repetitions",
         sa.Column("person", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("paper", sa.Text(), nullable=False),
         sa.Column("part", sa.Text(), nullable=False),
@@ -66,9 +66,9 @@ def upgrade() -> None:  # noqa: PLR0915 - a table each
         sa.Column("answers", sa.Integer(), nullable=False),
         sa.Column("answered_at", sa.BigInteger(), nullable=False),
         sa.Column("due_at", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("person", "paper", "part", name=op.f("pk_cards")),
+        sa.PrimaryKeyConstraint("person", "paper", "part", name=op.f("pk_repetitions")),
     )
-    op.create_index("ix_cards_due", "cards", ["person", "due_at"], unique=False)
+    op.create_index("ix_repetitions_due", "repetitions", ["person", "due_at"], unique=False)
     op.create_table(
         "deliveries",
         sa.Column("number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
