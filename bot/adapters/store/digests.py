@@ -2,10 +2,10 @@
 
 import datetime as dt
 import json
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from contextlib import contextmanager
-from itertools import chain
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Engine, Select, and_, case, func, literal, select
@@ -14,8 +14,8 @@ from bot.adapters.store.engine import reading, writing
 from bot.adapters.store.full_text import save_words, stored_documents
 from bot.adapters.store.notices import of_subscriber_on, on_papers
 from bot.adapters.store.papers import json_text, next_version, paper_json, paper_of, version
-from bot.adapters.store.planning import Planning, changes_of, open_runs
-from bot.adapters.store.row_numbers import delivery_numbers
+from bot.adapters.store.planning import Planning, changes_of, is_being_planned, open_runs
+from bot.adapters.store.row_numbers import RowNumbers, delivery_numbers
 from bot.adapters.store.schema import (
     NEWEST_FIRST,
     backlog_shares,
@@ -115,10 +115,77 @@ _STATE = case(
 _OLDEST_DAY_FIRST = (digests.c.date.is_(None), digests.c.date, digests.c.name)
 
 
-class Digests:
+class SqlStateView:
+    """`StateView`: each look-up in a transaction of its own, or all in that of an ingest."""
+
+    def __init__(
+        self,
+        reading: Callable[[], AbstractContextManager[Connection]],
+        numbers: Callable[[Connection], RowNumbers],
+    ) -> None:
+        self._reading = reading
+        self._numbers = numbers
+
+    def version(self) -> str:
+        with self._reading() as connection:
+            return version(connection)
+
+    def digests_known(self, hashes: Iterable[str]) -> frozenset[str]:
+        with self._reading() as connection:
+            rows = [row for chunk in chunks(hashes) for row in _DIGESTS_KNOWN.rows(connection, hashes=chunk)]
+        return frozenset(sha256 for (sha256,) in rows)
+
+    def papers(self, ids: Iterable[PaperId]) -> dict[PaperId, Paper]:
+        with self._reading() as connection:
+            return {
+                PaperId(paper_id): paper_of(paper_id, content)
+                for chunk in chunks(ids)
+                for paper_id, content in _PAPERS.rows(connection, ids=chunk)
+            }
+
+    def registered(self) -> frozenset[str]:
+        query = select(subscribers.c.id).where(subscribers.c.registered_at.is_not(None))
+        with self._reading() as connection:
+            return frozenset(connection.execute(query).scalars())
+
+    def backlog(self) -> dict[str, int | None]:
+        with self._reading() as connection:
+            return dict(_BACKLOG.rows(connection))
+
+    def subscriptions(self) -> dict[str, str]:
+        with self._reading() as connection:
+            return dict(_SUBSCRIPTIONS.rows(connection))
+
+    def source_history(self, source: str) -> SourceHistory | None:
+        query = select(source_history).where(source_history.c.source == source)
+        with self._reading() as connection:
+            row = connection.execute(query).first()
+        if row is None:
+            return None
+        return SourceHistory(
+            first_at=row.first_at,
+            last_at=row.last_at,
+            newest=row.newest,
+            young=bool(row.young),
+            announced=frozenset(map(dt.date.fromisoformat, json.loads(row.announced))),
+        )
+
+    def is_being_planned(self, ids: Collection[PaperId]) -> bool:
+        with self._reading() as connection:
+            return is_being_planned(connection, self._numbers(connection), ids)
+
+    def notices(
+        self, ids: Iterable[PaperId], subscribers_: Iterable[str] | None = None
+    ) -> dict[str, dict[PaperId, tuple[str, ...]]]:
+        with self._reading() as connection:
+            return on_papers(connection, self._numbers(connection), ids, subscribers_)
+
+
+class Digests(SqlStateView):
     """`DigestStore` over a database."""
 
     def __init__(self, engine: Engine) -> None:
+        super().__init__(partial(reading, engine), RowNumbers)
         self._engine = engine
         self._registered: set[str] = set()
 
@@ -131,22 +198,6 @@ class Digests:
             if transaction.changed_papers:
                 next_version(connection)
 
-    def version(self) -> str:
-        with reading(self._engine) as connection:
-            return version(connection)
-
-    def digests_known(self, hashes: Iterable[str]) -> frozenset[str]:
-        with reading(self._engine) as connection:
-            return SqlIngestTransaction(connection).digests_known(hashes)
-
-    def papers(self, ids: Iterable[PaperId]) -> dict[PaperId, Paper]:
-        with reading(self._engine) as connection:
-            return SqlIngestTransaction(connection).papers(ids)
-
-    def registered(self) -> frozenset[str]:
-        with reading(self._engine) as connection:
-            return SqlIngestTransaction(connection).registered()
-
     def unregistered(self, names: AbstractSet[str]) -> AbstractSet[str]:
         """Those of the names that are not registered; a registered one is remembered, since it stays so."""
         unknown = names - self._registered
@@ -154,47 +205,25 @@ class Digests:
             self._registered |= unknown & self.registered()
         return unknown - self._registered
 
-    def backlog(self) -> dict[str, int | None]:
-        with reading(self._engine) as connection:
-            return SqlIngestTransaction(connection).backlog()
-
-    def subscriptions(self) -> dict[str, str]:
-        with reading(self._engine) as connection:
-            return SqlIngestTransaction(connection).subscriptions()
-
-    def source_history(self, source: str) -> SourceHistory | None:
-        with reading(self._engine) as connection:
-            return SqlIngestTransaction(connection).source_history(source)
-
-    def is_being_planned(self, ids: Collection[PaperId]) -> bool:
-        with reading(self._engine) as connection:
-            return SqlIngestTransaction(connection).is_being_planned(ids)
-
     def known_files(self) -> Mapping[str, str]:
         """File name to SHA-256 of its content as last taken in."""
-        with reading(self._engine) as connection:
+        with self._reading() as connection:
             return dict(_KNOWN_FILES.rows(connection))
 
     def open_runs(self) -> tuple[PlanningRun, ...]:
-        with reading(self._engine) as connection:
+        with self._reading() as connection:
             return open_runs(connection)
 
     def documents(self, papers: Sequence[Paper]) -> dict[PaperId, Document]:
-        with reading(self._engine) as connection:
+        with self._reading() as connection:
             return stored_documents(connection, papers)
 
     def changes_of(self, run: PlanningRun) -> tuple[Change, ...]:
-        with reading(self._engine) as connection:
+        with self._reading() as connection:
             return changes_of(connection, run.number)
 
-    def notices(
-        self, ids: Iterable[PaperId], subscribers_: Iterable[str] | None = None
-    ) -> dict[str, dict[PaperId, tuple[str, ...]]]:
-        with reading(self._engine) as connection:
-            return SqlIngestTransaction(connection).notices(ids, subscribers_)
-
     def newest_day(self) -> dt.date | None:
-        with reading(self._engine) as connection:
+        with self._reading() as connection:
             return _newest_day(connection)
 
     def all(self) -> tuple[DigestRecord, ...]:
@@ -205,7 +234,7 @@ class Digests:
         return self._digests(select(digests).where(digests.c.sha256.in_(named)).order_by(*_OLDEST_DAY_FIRST))
 
     def _digests(self, query: Select[Any]) -> tuple[DigestRecord, ...]:
-        with reading(self._engine) as connection:
+        with self._reading() as connection:
             rows = connection.execute(query).all()
             named = _named(connection, [row.sha256 for row in rows])
         return tuple(_digest(row, tuple(named[row.sha256])) for row in rows)
@@ -217,7 +246,7 @@ class Digests:
             .where(digests.c.date == day)
             .order_by(digests.c.name, digests.c.sha256, digest_papers.c.position)
         )
-        with reading(self._engine) as connection:
+        with self._reading() as connection:
             return tuple(dict.fromkeys(map(PaperId, connection.execute(query).scalars())))
 
     def unreadable(self) -> dict[str, str]:
@@ -228,11 +257,11 @@ class Digests:
 
     def _without_digest(self, *conditions: ColumnElement[bool]) -> dict[str, str]:
         query = select(files.c.name, files.c.error).where(*conditions).order_by(files.c.name)
-        with reading(self._engine) as connection:
+        with self._reading() as connection:
             return dict(connection.execute(query).all())
 
     def notice_records(self, subscriber: str, ids: Iterable[PaperId]) -> dict[PaperId, NoticeRecord]:
-        with reading(self._engine) as connection:
+        with self._reading() as connection:
             notices = of_subscriber_on(connection, subscriber, ids)
         return {
             paper: NoticeRecord(
@@ -245,38 +274,26 @@ class Digests:
         }
 
     def registered_at(self, subscriber: str) -> dt.datetime | None:
-        with reading(self._engine) as connection:
+        with self._reading() as connection:
             query = select(subscribers.c.registered_at).where(subscribers.c.id == subscriber)
             return connection.execute(query).scalar()
 
     def being_planned(self, subscriber: str) -> frozenset[PaperId]:
-        with reading(self._engine) as connection:
+        with self._reading() as connection:
             ahead = [run for run in open_runs(connection) if run.cursor < subscriber]
             changes = (change for run in ahead for change in changes_of(connection, run.number))
             return frozenset(change.paper.id for change in changes)
 
 
-class SqlIngestTransaction:
+class SqlIngestTransaction(SqlStateView):
     """`IngestTransaction` over one connection."""
 
     def __init__(self, connection: Connection) -> None:
+        planning = Planning(connection)
+        super().__init__(lambda: nullcontext(connection), lambda _: planning.numbers)
         self._connection = connection
-        self._planning = Planning(connection)
+        self._planning = planning
         self.changed_papers = False
-
-    def version(self) -> str:
-        return version(self._connection)
-
-    def digests_known(self, hashes: Iterable[str]) -> frozenset[str]:
-        rows = (_DIGESTS_KNOWN.rows(self._connection, hashes=chunk) for chunk in chunks(hashes))
-        return frozenset(sha256 for (sha256,) in chain.from_iterable(rows))
-
-    def papers(self, ids: Iterable[PaperId]) -> dict[PaperId, Paper]:
-        return {
-            PaperId(paper_id): paper_of(paper_id, content)
-            for chunk in chunks(ids)
-            for paper_id, content in _PAPERS.rows(self._connection, ids=chunk)
-        }
 
     def every_paper(self) -> Iterator[Paper]:
         query = select(papers.c.id, papers.c.content).order_by(*NEWEST_FIRST)
@@ -322,35 +339,12 @@ class SqlIngestTransaction:
             [(numbers[paper.id], known.get(paper.id) or document_of(paper)) for paper in papers_],
         )
 
-    def registered(self) -> frozenset[str]:
-        return frozenset(
-            self._connection.execute(
-                select(subscribers.c.id).where(subscribers.c.registered_at.is_not(None))
-            ).scalars()
-        )
-
     def register(self, subscriptions: Mapping[str, str], backlog: int | None, now: dt.datetime) -> None:
         rows = [(name, micros(now), backlog, subscriptions[name]) for name in sorted(subscriptions)]
         _REGISTER.run(self._connection, rows)
 
-    def subscriptions(self) -> dict[str, str]:
-        return dict(_SUBSCRIPTIONS.rows(self._connection))
-
     def resubscribed(self, subscriptions: Mapping[str, str]) -> None:
         _RESUBSCRIBED.run(self._connection, sorted(subscriptions.items()))
-
-    def source_history(self, source: str) -> SourceHistory | None:
-        query = select(source_history).where(source_history.c.source == source)
-        row = self._connection.execute(query).first()
-        if row is None:
-            return None
-        return SourceHistory(
-            first_at=row.first_at,
-            last_at=row.last_at,
-            newest=row.newest,
-            young=bool(row.young),
-            announced=frozenset(map(dt.date.fromisoformat, json.loads(row.announced))),
-        )
 
     def save_source(self, source: str, history: SourceHistory) -> None:
         values = {
@@ -385,9 +379,6 @@ class SqlIngestTransaction:
             ],
         )
 
-    def backlog(self) -> dict[str, int | None]:
-        return dict(_BACKLOG.rows(self._connection))
-
     def onboarded(self, names: Collection[str]) -> None:
         _ONBOARDED.run(self._connection, names=sorted(names))
 
@@ -401,11 +392,6 @@ class SqlIngestTransaction:
             states.update({named[number]: state for number, state in rows})
         return states
 
-    def notices(
-        self, ids: Iterable[PaperId], subscribers_: Iterable[str] | None = None
-    ) -> dict[str, dict[PaperId, tuple[str, ...]]]:
-        return on_papers(self._connection, self._planning.numbers, ids, subscribers_)
-
     def new_run(self, now: dt.datetime, rule: Rule | None = None) -> int:
         return self._planning.new_run(now, rule)
 
@@ -416,9 +402,6 @@ class SqlIngestTransaction:
 
     def open_run(self) -> PlanningRun | None:
         return next(iter(open_runs(self._connection, 1)), None)
-
-    def is_being_planned(self, ids: Collection[PaperId]) -> bool:
-        return self._planning.is_open_for(ids)
 
     def advance(self, run: PlanningRun, cursor: str) -> None:
         self._planning.advance(run.number, cursor)

@@ -88,6 +88,13 @@ def changes_of(connection: Connection, run: int) -> tuple[Change, ...]:
     return tuple(Change(paper=papers[number], gains=gained) for number, gained in gains.items())
 
 
+def is_being_planned(connection: Connection, numbers: RowNumbers, papers: Collection[PaperId]) -> bool:
+    """Whether one of these papers is in a run that is not done."""
+    rows = _OPEN_CHANGES.rows(connection) if papers else []
+    planned = {number for (changes,) in rows for number, _ in json.loads(changes)}
+    return bool(planned) and not planned.isdisjoint(numbers.of_papers(papers).values())
+
+
 class Planning:
     """Writes the runs, notices and deliveries of one transaction."""
 
@@ -109,12 +116,6 @@ class Planning:
         return PlanningRun(
             number=number, made_at=now, rule=rule, source=source, cursor="", papers=len(changes)
         )
-
-    def is_open_for(self, papers: Collection[PaperId]) -> bool:
-        """Whether one of these papers is in a run that is not done."""
-        rows = _OPEN_CHANGES.rows(self._connection) if papers else []
-        planned = {number for (changes,) in rows for number, _ in json.loads(changes)}
-        return bool(planned) and not planned.isdisjoint(self.numbers.of_papers(papers).values())
 
     def advance(self, run: int, cursor: str) -> None:
         _ADVANCE.run(self._connection, run=run, cursor=cursor)
