@@ -177,9 +177,9 @@ files = Table(
 papers = Table(
     "papers",
     metadata,
-    Column("id", Text, primary_key=True),
+    Column("number", RowNumber, primary_key=True, autoincrement=False),
+    Column("id", Text, nullable=False, unique=True),
     Column("date", Date),
-    Column("number", RowNumber, nullable=False, unique=True),
     Column("quizzes", Integer, nullable=False),
     Column("first_seen_at", Moment, nullable=False),
     Column("changed_at", Moment, nullable=False),

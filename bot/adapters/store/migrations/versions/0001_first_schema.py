@@ -200,15 +200,20 @@ def upgrade() -> None:  # noqa: PLR0915 - a table each
         op.execute(statement)
     op.create_table(
         "papers",
+        sa.Column(
+            "number",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            autoincrement=False,
+            nullable=False,
+        ),
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("date", sa.Date(), nullable=True),
-        sa.Column("number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("quizzes", sa.Integer(), nullable=False),
         sa.Column("first_seen_at", sa.BigInteger(), nullable=False),
         sa.Column("changed_at", sa.BigInteger(), nullable=False),
         sa.Column("content", sa.Text(), nullable=False),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_papers")),
-        sa.UniqueConstraint("number", name=op.f("uq_papers_number")),
+        sa.PrimaryKeyConstraint("number", name=op.f("pk_papers")),
+        sa.UniqueConstraint("id", name=op.f("uq_papers_id")),
     )
     op.create_index("ix_papers_newest", "papers", [sa.literal_column("date DESC"), "number"], unique=False)
     op.create_table(
