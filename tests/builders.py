@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 
 from bot.app.config.channels import CHANNELS
 from bot.domain.channels import ChannelKind, Target
-from bot.domain.delivery import NO_PAPER, Delivery, Kind
+from bot.domain.delivery import NO_PAPER, Delivery, DeliveryKind
 from bot.domain.digests import Change, Digest
 from bot.domain.feeds import Feed, FeedEntry, entry_id, feed_id
 from bot.domain.message import Item, OutgoingMessage, WrittenDelivery, WrittenText
@@ -213,7 +213,11 @@ def a_change(paper: Paper | int = 1, *gains: str) -> Change:
 
 
 def a_delivery(
-    paper: int = 1, target: str = "telegram:1001", kind: Kind = "alert", part: str = "", **parts: object
+    paper: int = 1,
+    target: str = "telegram:1001",
+    kind: DeliveryKind = "alert",
+    part: str = "",
+    **parts: object,
 ) -> Delivery:
     """A row that is due now."""
     paper_id = a_paper(paper).id

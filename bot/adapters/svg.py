@@ -31,7 +31,7 @@ _MARK = re.compile(r"[.#][\w-]+")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Rule:
+class _StyleRule:
     weight: tuple[int, int, int, int]
     """Specificity (ids, classes, elements), then the index in the sheet."""
     tag: str
@@ -43,11 +43,11 @@ class _Rule:
 class _StyleSheet:
     """Rules with simple selectors (`rect`, `.box`, `#id`, `text.small`); all others are left out."""
 
-    _rules: dict[str, list[_Rule]] = field(default_factory=dict)
+    _rules: dict[str, list[_StyleRule]] = field(default_factory=dict)
 
     @classmethod
     def parse(cls, css: str) -> "_StyleSheet":
-        rules: dict[str, list[_Rule]] = {}
+        rules: dict[str, list[_StyleRule]] = {}
         for rule in islice(_rules(css), _MAX_RULES):
             rules.setdefault(min(rule.marks, default=rule.tag), []).append(rule)
         return cls(rules)
@@ -78,7 +78,7 @@ def _declarations(body: str) -> dict[str, str]:
     return declared
 
 
-def _rules(css: str) -> Iterator[_Rule]:
+def _rules(css: str) -> Iterator[_StyleRule]:
     for index, block in enumerate(_CSS_COMMENT.sub(" ", css).split("}")):
         selectors, _, body = block.rpartition("{")
         declared = _declarations(body)
@@ -89,7 +89,7 @@ def _rules(css: str) -> Iterator[_Rule]:
                 yield rule
 
 
-def _parsed_rule(selector: str, declared: Mapping[str, str], index: int) -> _Rule | None:
+def _parsed_rule(selector: str, declared: Mapping[str, str], index: int) -> _StyleRule | None:
     compounds = selector.replace(">", " ").split()
     simple = _COMPOUND.fullmatch(compounds[-1]) if compounds else None
     if simple is None or not simple[0]:
@@ -97,7 +97,7 @@ def _parsed_rule(selector: str, declared: Mapping[str, str], index: int) -> _Rul
     marks = frozenset(_MARK.findall(simple[2]))
     ids = sum(mark.startswith("#") for mark in marks)
     weight = (ids, len(marks) - ids, bool(simple[1]), index)
-    return _Rule(weight=weight, tag=simple[1].lower(), marks=marks, declarations=declared)
+    return _StyleRule(weight=weight, tag=simple[1].lower(), marks=marks, declarations=declared)
 
 
 MAX_CHARACTERS = 200_000

@@ -192,11 +192,11 @@ class Watcher:
 
         watcher = self
 
-        class Handler(FileSystemEventHandler):
+        class EventHandler(FileSystemEventHandler):
             def dispatch(self, event: "FileSystemEvent") -> None:
                 watcher._on_event(event)
 
-        return Handler()
+        return EventHandler()
 
     def _on_event(self, event: "FileSystemEvent") -> None:
         """Called in watchdog's thread."""

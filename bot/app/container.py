@@ -21,7 +21,7 @@ from bot.app.config import channels
 from bot.app.config.channels.channel_type import Parts
 from bot.app.config.settings import Settings
 from bot.domain.channels import ChannelKind
-from bot.domain.digests import Digest
+from bot.domain.digests import Digest, ReadNeighbour
 from bot.domain.errors import PaperboyError
 from bot.domain.files import FoundFile
 from bot.domain.quizzes.votes import PollState, Vote
@@ -34,7 +34,7 @@ from bot.pipeline.finder import PaperFinder
 from bot.pipeline.incidents import IncidentLog
 from bot.pipeline.ingest import Ingest
 from bot.pipeline.look_back import LookBacks
-from bot.pipeline.ports import Beside, Clock, FeedWriter, Publisher
+from bot.pipeline.ports import Clock, FeedWriter, Publisher
 from bot.pipeline.ports.chats import ChatStore
 from bot.pipeline.ports.sign_ups import Confirmations
 from bot.pipeline.preferences import Preferences
@@ -226,7 +226,7 @@ def build_report_reader(
     return ReportReader(kind, box, tokens, store.deliveries, incidents) if box else None
 
 
-def _read_digest(data: bytes, name: str, beside: Beside) -> Digest:
+def _read_digest(data: bytes, name: str, beside: ReadNeighbour) -> Digest:
     from bot.adapters.readers import read_digest
 
     return read_digest(data, name=name, neighbour=beside)

@@ -28,8 +28,8 @@ WENT_OUT: frozenset[State] = frozenset({"sent", "merged"})
 OPEN: frozenset[State] = frozenset({"pending", "held", "sending"})
 """States that a delivery leaves by itself."""
 
-Kind = Literal["alert", "quiz", "edit", "alarm", "look_back"]
-WRITTEN: frozenset[Kind] = frozenset({"alarm", "look_back"})
+DeliveryKind = Literal["alert", "quiz", "edit", "alarm", "look_back"]
+WRITTEN: frozenset[DeliveryKind] = frozenset({"alarm", "look_back"})
 """Kinds of deliveries that are about no paper: their texts are written when they are planned."""
 
 NO_PAPER = PaperId("")
@@ -72,11 +72,12 @@ CAUSE_TEXTS: Mapping[Cause, str] = {
     "data deleted": "the person deleted what it came from",
     "dropped": "dropped by the operator",
 }
-FLOOD_GUARD_CAUSES: Mapping[Kind, Cause] = {"alert": "message flood", "quiz": "poll flood"}
+FLOOD_GUARD_CAUSES: Mapping[DeliveryKind, Cause] = {"alert": "message flood", "quiz": "poll flood"}
 """By kind the cause of deliveries that wait because the target got so many of that kind."""
 
 _KEY = re.compile(
-    rf"(?P<target>.+)\|(?P<kind>{'|'.join(get_args(Kind))})\|(?P<paper>[^|]*)(?:\|(?P<part>.+))?", re.DOTALL
+    rf"(?P<target>.+)\|(?P<kind>{'|'.join(get_args(DeliveryKind))})\|(?P<paper>[^|]*)(?:\|(?P<part>.+))?",
+    re.DOTALL,
 )
 _REPEAT = re.compile(r"again:(?P<number>\d{1,6}):(?P<part>.+)", re.ASCII)
 
@@ -100,7 +101,7 @@ DEAD_ADDRESS = "no such address"
 """Begins the reason of a suspension that follows from a delivery report."""
 
 
-def delivery_key(target: str, kind: Kind, paper: PaperId, part: str = "") -> str:
+def delivery_key(target: str, kind: DeliveryKind, paper: PaperId, part: str = "") -> str:
     """The identity of a delivery, of which there is only one.
 
     `part` tells the questions of a quiz, successive edits of an alert, alarms or look backs apart.
@@ -108,12 +109,12 @@ def delivery_key(target: str, kind: Kind, paper: PaperId, part: str = "") -> str
     return f"{target}|{kind}|{paper}|{part}" if part else f"{target}|{kind}|{paper}"
 
 
-def parts_of_key(key: str) -> tuple[str, Kind, PaperId, str] | None:
+def parts_of_key(key: str) -> tuple[str, DeliveryKind, PaperId, str] | None:
     """Target, kind, paper and part of a key; None where `delivery_key` cannot have made it."""
     match = _KEY.fullmatch(key)
     if not match or not (match["paper"] or match["part"]):
         return None
-    return match["target"], cast(Kind, match["kind"]), PaperId(match["paper"]), match["part"] or ""
+    return match["target"], cast(DeliveryKind, match["kind"]), PaperId(match["paper"]), match["part"] or ""
 
 
 class Delivery(NamedTuple):
@@ -124,7 +125,7 @@ class Delivery(NamedTuple):
 
     target: str
     subscriber: str
-    kind: Kind
+    kind: DeliveryKind
     paper: PaperId
     state: Literal["pending", "held"]
     due_at: datetime

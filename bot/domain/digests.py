@@ -1,7 +1,7 @@
 """Digests: the entries of one file, and the changes that they make to the known papers."""
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -9,6 +9,8 @@ from bot.domain.papers import Edition, Entry, Paper, PaperId, Question, merge
 
 DigestKind = str
 """The name of a digest format, such as `table`: the kind of its reader in `adapters/readers`."""
+ReadNeighbour = Callable[[str], bytes | None]
+"""A function from the name of a file in the same folder to its first bytes; None where there is no such file."""
 Gain = Literal["title", "authors", "summary", "points", "flowchart", "quiz", "links", "answers"]
 """What a paper gained; `answers`: a question that was keyed has another right answer now."""
 

@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from bot.domain.channels import Limit
-from bot.domain.delivery import Kind
+from bot.domain.delivery import DeliveryKind
 
 _WINDOW = timedelta(minutes=10)
-FloodGuard = Mapping[Kind, Limit]
+FloodGuard = Mapping[DeliveryKind, Limit]
 FLOOD_GUARD: FloodGuard = {"alert": Limit(most=3, span=_WINDOW), "quiz": Limit(most=9, span=_WINDOW)}
 NO_GUARD: FloodGuard = {}
 

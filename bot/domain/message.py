@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Protocol, TypeVar
 
 from bot.domain.channels import Target
-from bot.domain.delivery import Delivery, Kind
+from bot.domain.delivery import Delivery, DeliveryKind
 from bot.domain.notices import Reason
 from bot.domain.papers import Paper, Question
 from bot.domain.translations import Wording
@@ -92,7 +92,7 @@ class OutgoingMessage:
 
     id: str
     """The message's permanent name, from which a Message-ID is made."""
-    kind: Kind
+    kind: DeliveryKind
     target: Target
     subscriber: str
     language: str
@@ -141,7 +141,7 @@ class OpenRow(Protocol):
     def subscriber(self) -> str: ...
 
     @property
-    def kind(self) -> Kind: ...
+    def kind(self) -> DeliveryKind: ...
 
     @property
     def message(self) -> int | None:
@@ -149,10 +149,10 @@ class OpenRow(Protocol):
         ...
 
 
-_OpenRow = TypeVar("_OpenRow", bound=OpenRow)
+_Row = TypeVar("_Row", bound=OpenRow)
 
 
-def next_message(rows: Sequence[_OpenRow], *, is_document: bool) -> tuple[_OpenRow, ...]:
+def next_message(rows: Sequence[_Row], *, is_document: bool) -> tuple[_Row, ...]:
     """The rows of a target's next message, from its open rows, oldest first; empty only where there are none.
 
     A message that was tried before has exactly the rows that it had. Otherwise all alerts of the first row's subscriber

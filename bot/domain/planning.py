@@ -12,7 +12,7 @@ from bot.domain.delivery import (
     OPEN,
     WENT_OUT,
     Delivery,
-    Kind,
+    DeliveryKind,
     State,
     delivery_key,
     edit_part,
@@ -266,7 +266,7 @@ def due_time(channel: Channel, subscriber: Subscriber, now: datetime) -> datetim
 def written_to(
     subscriber: Subscriber,
     target: str,
-    kind: Kind,
+    kind: DeliveryKind,
     text: WrittenText,
     *,
     part: str,

@@ -4,7 +4,7 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import Literal
 
-Verdict = Literal["gone", "soft", "complaint"]
+ReportKind = Literal["gone", "soft", "complaint"]
 """`gone`: the address does not exist; `soft`: it cannot be reached for now; `complaint`: its owner reported spam."""
 
 SOFT_DAYS = 5
@@ -17,7 +17,7 @@ FORGOTTEN_AFTER = dt.timedelta(days=14)
 class DeliveryReport:
     """A delivery report. `tokens` are from the addresses in it, and may be forged; `what` is its reason on one line."""
 
-    verdict: Verdict
+    kind: ReportKind
     tokens: tuple[str, ...]
     what: str
 

@@ -22,7 +22,7 @@ from bot.pipeline.subscribers import SubscriberRegistry
 
 log = logging.getLogger(__name__)
 
-Change = Callable[[Sequence[Incident]], IncidentDiff]
+ChangeIncidents = Callable[[Sequence[Incident]], IncidentDiff]
 """A function from the open incidents to their change."""
 
 
@@ -48,7 +48,7 @@ class IncidentLog:
         """Have this called after alarms were planned, in the thread that planned them."""
         self._on_planned = call
 
-    def apply(self, change: Change, now: datetime) -> IncidentDiff:
+    def apply(self, change: ChangeIncidents, now: datetime) -> IncidentDiff:
         """Store the change and plan the alarms on it in one transaction; log what began and ended."""
         recipients = filter(None, map(self._registry.subscriber, self._to))
         with self._incidents.change() as tx:

@@ -21,7 +21,7 @@ from bot.domain.planning import alert_keys, plan
 from bot.domain.query import Document, document_of
 from bot.domain.subscriptions import Subscription
 from bot.pipeline.onboarding import notice_alike, onboard, onboard_subscriptions, register
-from bot.pipeline.ports import Reader
+from bot.pipeline.ports import DigestReader
 from bot.pipeline.ports.papers import (
     DigestStore,
     FileMark,
@@ -131,7 +131,7 @@ class Ingest:
         self,
         digests: DigestStore,
         registry: SubscriberRegistry,
-        read_digest: Reader,
+        read_digest: DigestReader,
         peek_date: PeekDate,
         *,
         first_run: int | None = 0,

@@ -57,10 +57,10 @@ class ReportReader:
         subjects = (self._tokens.subject("return", token) for token in report.tokens)
         target = next(filter(None, subjects), None)
         if target is None:
-            log.warning("report.unknown_token", extra={"verdict": report.verdict, "what": report.what})
+            log.warning("report.unknown_token", extra={"kind": report.kind, "what": report.what})
             return False
-        log.info("report.read", extra={"target": target, "verdict": report.verdict, "what": report.what})
-        match report.verdict:
+        log.info("report.read", extra={"target": target, "kind": report.kind, "what": report.what})
+        match report.kind:
             case "complaint":  # the recipient's choice, and so no incident
                 return self._deliveries.opt_out(target, "complained", now)
             case "gone":

@@ -11,7 +11,7 @@ from typing import get_args
 import pytest
 
 from bot.adapters.store.schema import metadata
-from bot.domain.delivery import Kind
+from bot.domain.delivery import DeliveryKind
 
 ROOT = Path(__file__).parents[2]
 GLOSSARY = (ROOT / "docs/glossary.md").read_text(encoding="utf-8")
@@ -42,6 +42,8 @@ FILLERS = {
 """Names that say nothing of what a loop is over."""
 DATA = {"bot/domain/query/folding.py": {"shelf"}}
 """Replaced words that are no names there: the list of irregular plurals has them."""
+ALIAS = re.compile(r"_?[A-Z](?=.*[a-z])[A-Za-z0-9]*")
+"""The form of a type's name, which constants in capitals do not have."""
 RIDDLES = ("What ", "Who ", "Whoever ", "Where", "See the port")
 PREPOSITIONS = (
     "As ",
@@ -110,6 +112,21 @@ def targets_of_loops(tree: ast.AST) -> Iterator[tuple[int, str]]:
                     yield target.lineno, target.id
 
 
+def classes_in(tree: ast.Module) -> Iterator[str]:
+    return (node.name for node in ast.walk(tree) if isinstance(node, ast.ClassDef))
+
+
+def aliases_in(tree: ast.Module) -> Iterator[str]:
+    """The names of types that a module assigns. A TypeVar is none: it stands for another type at each use."""
+    conditional = (node for block in tree.body if isinstance(block, ast.If) for node in block.body)
+    for node in (*tree.body, *conditional):
+        if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
+            (target, *_) = node.targets if isinstance(node, ast.Assign) else [node.target]
+            is_variable = isinstance(node.value, ast.Call) and ast.unparse(node.value.func) == "TypeVar"
+            if isinstance(target, ast.Name) and ALIAS.fullmatch(target.id) and not is_variable:
+                yield target.id
+
+
 @pytest.fixture(scope="module")
 def trees() -> dict[str, ast.Module]:
     return {str(path.relative_to(ROOT)): ast.parse(path.read_text(encoding="utf-8")) for path in MODULES}
@@ -135,7 +152,7 @@ def test_every_term_has_one_definition() -> None:
 
 def test_the_kinds_of_deliveries_are_those_of_the_program() -> None:
     (kinds,) = re.findall(r"^\| delivery \| .* Kinds: ([^.]+)\. \|$", GLOSSARY, re.MULTILINE)
-    assert sorted(kinds.split(", ")) == sorted(get_args(Kind))
+    assert sorted(kinds.split(", ")) == sorted(get_args(DeliveryKind))
 
 
 def test_the_list_of_replaced_words_is_read() -> None:
@@ -211,13 +228,21 @@ def test_loop_variables_are_nouns(folder: str) -> None:
     assert wrong == []
 
 
-def test_a_class_name_means_one_thing(trees: dict[str, ast.Module]) -> None:
+def test_a_class_or_alias_name_means_one_thing(trees: dict[str, ast.Module]) -> None:
     homes = defaultdict(list)
     for file, tree in trees.items():
-        for node in ast.walk(tree):
-            if isinstance(node, ast.ClassDef):
-                homes[node.name.lstrip("_")].append(file)
+        for name in [*classes_in(tree), *aliases_in(tree)]:
+            homes[name.lstrip("_")].append(file)
     assert {name: files for name, files in homes.items() if len(files) > 1} == {}
+
+
+def test_aliases_are_seen_as_names() -> None:
+    tree = ast.parse(
+        "Kind = Literal['a']\nState: TypeAlias = int | str\n_Id = NewType('_Id', str)\n"
+        "if TYPE_CHECKING:\n    Scope = Mapping[str, int]\n"
+        "MOST = 3\nlog = logger()\n_T = TypeVar('_T')\n_Row = TypeVar('_Row', bound=Mapping)\n"
+    )
+    assert list(aliases_in(tree)) == ["Kind", "State", "_Id", "Scope"]
 
 
 def test_docstrings_define(trees: dict[str, ast.Module]) -> None:

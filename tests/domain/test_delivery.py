@@ -17,7 +17,7 @@ from bot.domain.delivery import (
     NO_PAPER,
     OPEN,
     STATES,
-    Kind,
+    DeliveryKind,
     channel_wait,
     delivery_key,
     parts_of_key,
@@ -32,7 +32,7 @@ PAPER = PaperId("arxiv:2509.14008")
 @dataclass(frozen=True)
 class Waiting:
     number: int
-    kind: Kind = "alert"
+    kind: DeliveryKind = "alert"
     subscriber: str = "alice"
     message: int | None = None
 
@@ -168,14 +168,14 @@ KEYS = st.tuples(
     st.sampled_from(
         ["telegram:-100123/7", "email:a|b@example.org", "email:x|alert|y@example.org", "atom:alice"]
     ),
-    st.sampled_from(get_args(Kind)),
+    st.sampled_from(get_args(DeliveryKind)),
     st.sampled_from(["arxiv:2509.14008", "title:0123456789abcdef"]),
     st.sampled_from(["", "one", "again:2:0123456789ab", "20260918T080000000000-0123456789ab"]),
 )
 
 
 @given(KEYS)
-def test_a_key_tells_what_it_was_made_of(parts: tuple[str, Kind, PaperId, str]):
+def test_a_key_tells_what_it_was_made_of(parts: tuple[str, DeliveryKind, PaperId, str]):
     assert parts_of_key(delivery_key(*parts)) == parts
 
 

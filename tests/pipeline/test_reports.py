@@ -41,10 +41,8 @@ def made(world: MakeWorld) -> World:
     return made
 
 
-def report(
-    made: World, verdict: str, target: str = ANN, what: str = "550 5.1.1 no such user"
-) -> DeliveryReport:
-    return DeliveryReport(verdict=verdict, tokens=(made.store.tokens.issue("return", target),), what=what)
+def report(made: World, kind: str, target: str = ANN, what: str = "550 5.1.1 no such user") -> DeliveryReport:
+    return DeliveryReport(kind=kind, tokens=(made.store.tokens.issue("return", target),), what=what)
 
 
 def read(made: World, *reports: DeliveryReport) -> int:

@@ -15,7 +15,7 @@ from bot.domain.delivery import (
     LONGEST_REFUSAL_WAIT,
     MAX_ATTEMPTS,
     MAX_REFUSALS,
-    Kind,
+    DeliveryKind,
 )
 from bot.domain.errors import (
     ChannelDown,
@@ -51,7 +51,7 @@ ONE_A_MINUTE = Limits(per_target=lambda _: Limit(most=1, span=MINUTE))
 def a_claim(
     *,
     channel: ChannelKind = "telegram",
-    kind: Kind = "alert",
+    kind: DeliveryKind = "alert",
     attempts: int = 1,
     rows: tuple[ClaimedRow, ...] = (),
 ) -> Claim:

@@ -4,9 +4,8 @@ import hashlib
 from collections.abc import Callable
 from datetime import date
 
-from bot.domain.digests import Digest
+from bot.domain.digests import Digest, ReadNeighbour
 from bot.domain.errors import DigestNotReady, NotADigest
-from bot.pipeline.ports import Beside
 
 
 class FakeFile:
@@ -47,7 +46,7 @@ class Press:
         self.faults: dict[str, Exception] = {}
         """Raised by the reader for files of these names."""
         self.names_read: list[str] = []
-        self.beside: Beside | None = None
+        self.beside: ReadNeighbour | None = None
         """What lay beside the file that was read last."""
 
     def file(self, name: str, digest: Digest, source: str = "digests") -> FakeFile:
@@ -59,7 +58,7 @@ class Press:
         self._digests[data] = digest
         return data
 
-    def read(self, data: bytes, name: str, beside: Beside) -> Digest:
+    def read(self, data: bytes, name: str, beside: ReadNeighbour) -> Digest:
         self.names_read.append(name)
         self.beside = beside
         if name in self.faults:

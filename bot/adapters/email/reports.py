@@ -19,7 +19,7 @@ from pathlib import Path
 from bot.adapters.email.servers import ImapFolder
 from bot.domain.errors import ReportsUnreadable
 from bot.domain.mailbox import Mailbox
-from bot.domain.reports import DeliveryReport, Verdict
+from bot.domain.reports import DeliveryReport, ReportKind
 from bot.domain.text import one_line
 
 log = logging.getLogger(__name__)
@@ -54,31 +54,31 @@ def read_report(content: bytes, bounces: Mailbox) -> DeliveryReport | None:
     try:
         mail = email.message_from_bytes(content[:_MAX_BYTES], policy=email.policy.compat32)
         parts = list(mail.walk())
-        kind = str(mail.get_param("report-type", "")).lower()
+        report_type = str(mail.get_param("report-type", "")).lower()
         if mail.get_content_type() != "multipart/report":
             return None
-        report = _complaint(parts) if kind == "feedback-report" else _failure(parts)
+        report = _complaint(parts) if report_type == "feedback-report" else _failure(parts)
         tokens = _tokens(mail, parts, bounces)
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         log.info("report.unreadable", extra={"error": one_line(str(error), 200)})
         return None
     if report is None:
         return None
-    verdict, what = report
-    return DeliveryReport(verdict=verdict, tokens=tokens, what=one_line(what, 200))
+    kind, what = report
+    return DeliveryReport(kind=kind, tokens=tokens, what=one_line(what, 200))
 
 
-def _failure(parts: Iterable[Message]) -> tuple[Verdict, str] | None:
-    """(verdict, reason): the worst of all recipients that the report names; None where it is not about a failure."""
-    verdicts: list[tuple[Verdict, str]] = []
+def _failure(parts: Iterable[Message]) -> tuple[ReportKind, str] | None:
+    """(kind, reason): the worst of all recipients that the report names; None where it is not about a failure."""
+    failures: list[tuple[ReportKind, str]] = []
     for group in _groups(parts, "message/delivery-status"):
         if _word(group, "Action") not in ("failed", "delayed"):
             continue
         diagnosis = str(group.get("Diagnostic-Code") or "").partition(";")[2].strip()
         status = _status(str(group.get("Status") or ""), diagnosis)
         gone = _word(group, "Action") == "failed" and _GONE.fullmatch(status)
-        verdicts.append(("gone" if gone else "soft", f"{diagnosis or status or 'no reason given'}"))
-    return min(verdicts, default=None)  # "gone" comes before "soft"
+        failures.append(("gone" if gone else "soft", f"{diagnosis or status or 'no reason given'}"))
+    return min(failures, default=None)  # "gone" comes before "soft"
 
 
 def _status(stated: str, diagnosis: str) -> str:
@@ -89,7 +89,7 @@ def _status(stated: str, diagnosis: str) -> str:
     return own[0]
 
 
-def _complaint(parts: Iterable[Message]) -> tuple[Verdict, str] | None:
+def _complaint(parts: Iterable[Message]) -> tuple[ReportKind, str] | None:
     for group in _groups(parts, "message/feedback-report"):
         if _word(group, "Feedback-Type") == "abuse":
             return "complaint", f"complaint by {one_line(str(group.get('User-Agent') or 'a provider'), 80)}"

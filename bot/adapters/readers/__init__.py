@@ -12,7 +12,7 @@ from functools import cached_property
 
 from bot.adapters.readers import bibliography, feed, html, markdown, quiz_page, quiz_text, structured, table
 from bot.adapters.readers.document import MAX_PAPERS, DigestText, NotThisKind, any_date, decode
-from bot.domain.digests import Digest, DigestKind
+from bot.domain.digests import Digest, DigestKind, ReadNeighbour
 from bot.domain.errors import DigestTooLarge, NotADigest
 from bot.domain.papers import PaperId
 
@@ -21,9 +21,6 @@ __all__ = ["READERS", "ReadResult", "Reader", "ReaderAttempt", "peek_date", "rea
 
 HEAD_BYTES = 16_384
 """Where every digest's heading ends long before."""
-
-Neighbour = Callable[[str], bytes | None]
-"""The content of a file in the same folder by its bare name, as far as it is needed; None where there is none."""
 
 MAX_NEIGHBOURS = 500
 
@@ -123,7 +120,7 @@ class ReadResult:
     """Why the file is no digest."""
 
 
-def read_digest(data: bytes, *, name: str, neighbour: Neighbour | None = None) -> Digest:
+def read_digest(data: bytes, *, name: str, neighbour: ReadNeighbour | None = None) -> Digest:
     """The digest in a file's bytes; `name` is for messages, and for the date where no heading tells it.
 
     `neighbour` gives the content of files in the same folder, to which a digest may link instead of to papers.
@@ -136,7 +133,7 @@ def read_digest(data: bytes, *, name: str, neighbour: Neighbour | None = None) -
     return result.digest
 
 
-def read_closely(data: bytes, *, name: str, neighbour: Neighbour | None = None) -> ReadResult:
+def read_closely(data: bytes, *, name: str, neighbour: ReadNeighbour | None = None) -> ReadResult:
     """The digest in a file's bytes with every attempt that was made. Raises DigestTooLarge."""
     document = decode(data, name=name)
     if neighbour is not None:
@@ -222,7 +219,7 @@ class _Choice:
 class _PapersBeside:
     """The papers that files in the same folder are about, each file looked at once and at most so many."""
 
-    def __init__(self, neighbour: Neighbour) -> None:
+    def __init__(self, neighbour: ReadNeighbour) -> None:
         self._neighbour = neighbour
         self._known: dict[str, PaperId | None] = {}
 

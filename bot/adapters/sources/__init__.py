@@ -20,15 +20,20 @@ PATIENCE = 60.0
 """Seconds to wait for another process that fetches the same source."""
 _RETRY_SECONDS = 0.1
 
-Fetcher = Callable[[Source, Path, int], Awaitable[bool]]
+FetchInto = Callable[[Source, Path, int], Awaitable[bool]]
 """(source, its folder, size limit of one file in bytes); False where nothing is new. Raises SourceUnreachable."""
 
-FETCHERS: dict[str, Fetcher] = {"git": fetch_git, "url": fetch_url}
+FETCHERS: dict[str, FetchInto] = {"git": fetch_git, "url": fetch_url}
 """By the kind of source. A new kind is a file in this folder and a line here."""
 
 
 async def fetch_into(
-    root: Path, source: Source, max_bytes: int, *, fetcher: Fetcher | None = None, patience: float = PATIENCE
+    root: Path,
+    source: Source,
+    max_bytes: int,
+    *,
+    fetcher: FetchInto | None = None,
+    patience: float = PATIENCE,
 ) -> bool:
     """Fetch the source into its folder below `root`, one process at a time; the folder is readable by this user only.
 

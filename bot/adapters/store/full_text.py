@@ -23,7 +23,7 @@ from bot.adapters.store.schema import FULL_TEXT, meta
 from bot.adapters.store.sql import Statement, chunks, driver, insert
 from bot.domain.papers import Paper, PaperId
 from bot.domain.query import Document, document_of
-from bot.domain.query.documents import FIELDS, Field, Words
+from bot.domain.query.documents import FIELDS, Field, FieldWords
 from bot.domain.query.folding import RULES as FOLDING_RULES
 from bot.domain.query.needs import LONGEST_WORD, AllOf, Bounds, ButNot, Need, Term
 
@@ -89,7 +89,7 @@ _BETWEEN_PARTS = "¶"
 _RULES = Statement("SELECT value FROM meta WHERE key = :key")
 _TOGETHER = 500
 
-Days = dict[int, str | dt.date | None]
+DaysByNumber = dict[int, str | dt.date | None]
 """Papers by number, newest first, with their days as the database gives them."""
 
 
@@ -98,7 +98,7 @@ class FullText:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._lists: OrderedDict[tuple[str, dt.date], Days] = OrderedDict()
+        self._lists: OrderedDict[tuple[str, dt.date], DaysByNumber] = OrderedDict()
         """By version of the papers and first day: the papers from that day on."""
         with reading(engine) as connection:
             current = _is_current(connection)
@@ -115,7 +115,7 @@ class FullText:
             now = version(connection)
             yield PaperWindow(connection, now, newest, self._since(connection, now, _first_day(newest, days)))
 
-    def _since(self, connection: Connection, now: str, first: dt.date) -> "Days":
+    def _since(self, connection: Connection, now: str, first: dt.date) -> "DaysByNumber":
         """The papers from that day on, from the cache where no paper has changed: of many they take a while to list."""
         key = now, first
         listed = self._lists.get(key)
@@ -129,7 +129,9 @@ class FullText:
 class PaperWindow:
     """Papers of some days, by number, newest first."""
 
-    def __init__(self, connection: Connection, now: str, newest: dt.date | None, days: "Days") -> None:
+    def __init__(
+        self, connection: Connection, now: str, newest: dt.date | None, days: "DaysByNumber"
+    ) -> None:
         self._connection = connection
         self.version = now
         """Changes whenever papers do."""
@@ -260,7 +262,7 @@ def _mapped(connection: Connection) -> Iterator[None]:
 def stored_documents(connection: Connection, papers: Sequence[Paper]) -> dict[PaperId, Document]:
     """The documents of stored papers, with the words that were kept of them."""
     numbers = RowNumbers(connection).of_papers({paper.id for paper in papers})
-    words: dict[int, Words] = {}
+    words: dict[int, FieldWords] = {}
     for chunk in chunks(numbers.values()):
         words.update({row[0]: row[1:] for row in _WORDS.rows(connection, numbers=chunk)})
     return {paper.id: document_of(paper, words[numbers[paper.id]]) for paper in papers}
@@ -336,7 +338,7 @@ def _lexemes_of(field: Field, words: Sequence[str], is_prefix: bool) -> str:
     return f"({lexemes}{':*' if is_prefix else ''})"
 
 
-def _lexemes(words: Words) -> str:
+def _lexemes(words: FieldWords) -> str:
     """The different words of a paper with their fields' letters, between blanks."""
     lexemes = {
         _LETTERS[field] + word[:LONGEST_WORD]

@@ -35,7 +35,7 @@ from bot.adapters.store.schema import (
 from bot.adapters.store.sql import ForEach, Statement, chunks, insert, updating
 from bot.domain.backlog import ASKED
 from bot.domain.channels import ChannelKind, Target
-from bot.domain.delivery import FLOOD_GUARD_CAUSES, Kind, delivery_key
+from bot.domain.delivery import FLOOD_GUARD_CAUSES, DeliveryKind, delivery_key
 from bot.domain.flood_guard import NO_GUARD, FloodGuard, full_until
 from bot.domain.message import next_message
 from bot.domain.papers import PaperId
@@ -340,7 +340,7 @@ def refresh_ready(connection: Connection, targets: Iterable[str]) -> None:
 
 # --- claiming ---------------------------------------------------------------------------------------------
 
-_KINDS: dict[int, Kind] = {code: cast(Kind, kind) for kind, code in KINDS.items()}
+_KINDS: dict[int, DeliveryKind] = {code: cast(DeliveryKind, kind) for kind, code in KINDS.items()}
 _MOST_DUE_ROWS = 500
 """Most due rows of a target from which its next message is chosen."""
 
@@ -440,7 +440,7 @@ class _WaitingRow(NamedTuple):
     subscriber: str
 
     @property
-    def kind(self) -> Kind:
+    def kind(self) -> DeliveryKind:
         return _KINDS[self.code]
 
 
@@ -456,7 +456,7 @@ def _postpone(connection: Connection, numbers: Sequence[int], guard: FloodGuard,
     if not numbers or not guard:
         return
     since = now - max(limit.span for limit in guard.values())
-    sent: dict[tuple[int, Kind], list[datetime]] = defaultdict(list)
+    sent: dict[tuple[int, DeliveryKind], list[datetime]] = defaultdict(list)
     for target, code, settled in _RECENTLY_SENT.rows(connection, targets=list(numbers), since=micros(since)):
         sent[target, _KINDS[code]].append(moment_of(settled))
     for kind, limit in guard.items():

@@ -18,7 +18,7 @@ from bot.domain.errors import RecordDamaged
 from bot.domain.flowchart import Flowchart
 from bot.domain.notices import Rarity
 from bot.domain.papers import Edition, Links, Paper, PaperId, Point, Question, Summary
-from bot.domain.query.documents import Document, Scope, Texts, Words, texts_of
+from bot.domain.query.documents import Document, FieldTexts, FieldWords, Scope, texts_of
 from bot.pipeline.ports.papers import NoticedPaper, StoredPaper
 
 _NEWEST_FIRST = "papers.date DESC NULLS LAST, papers.number"
@@ -155,8 +155,8 @@ _PAPERS = Statement(
     "SELECT id, first_seen_at, changed_at, content FROM papers WHERE id = ANY(:ids)",
 )
 
-_Row = tuple[str, int, int, str]
-_Cached = tuple[str, _Row, StoredPaper]
+_PaperRow = tuple[str, int, int, str]
+_Cached = tuple[str, _PaperRow, StoredPaper]
 """The version in which it was last seen to be so, the row, and what is in it."""
 
 
@@ -188,7 +188,7 @@ class PaperCache:
                 known[PaperId(paper_id)] = self._take(version, row)
         return known
 
-    def _take(self, version: str, row: _Row) -> StoredPaper:
+    def _take(self, version: str, row: _PaperRow) -> StoredPaper:
         cached = self._cached.get(row[0])
         stored = cached[2] if cached is not None and cached[1] == row else _stored(*row)
         with self._lock:
@@ -255,7 +255,7 @@ def loaded(content: str) -> Any:
         return json.loads(content)
 
 
-def texts_in(content: str) -> Texts:
+def texts_in(content: str) -> FieldTexts:
     """The texts that the paper's document has, without making the paper."""
     parts = loaded(content)
     editions = parts["editions"]
@@ -279,12 +279,12 @@ class StoredDocument(Document):
 
     __slots__ = ("_content",)
 
-    def __init__(self, content: str, words: Words) -> None:
+    def __init__(self, content: str, words: FieldWords) -> None:
         super().__init__(words=words)
         self._content = content
 
     @property
-    def texts(self) -> Texts:
+    def texts(self) -> FieldTexts:
         if self._texts is None:
             self._texts = texts_in(self._content)
         return self._texts

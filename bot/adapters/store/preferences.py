@@ -207,10 +207,10 @@ class PreferenceTables:
 
 # --- rows that are about a person
 
-_Rows = tuple[str, Table, ColumnElement[bool]]
+_RowsOfPerson = tuple[str, Table, ColumnElement[bool]]
 
 
-def _rows_about(subscriber: str, person: int | None, *, whole: bool) -> Iterator[_Rows]:
+def _rows_about(subscriber: str, person: int | None, *, whole: bool) -> Iterator[_RowsOfPerson]:
     """(name, table, condition) of all rows about the person, each before the rows that its condition refers to."""
     private = chat_target(person)
     yield "choices", preferences, preferences.c.subscriber == subscriber

@@ -198,7 +198,7 @@ paper_words = Table(
     Column("points", Text, nullable=False),
     Column("source", Text, nullable=False),
 )
-"""The folded words of each paper, by its number, as `query.documents.Words` says."""
+"""The folded words of each paper, by its number, as `query.documents.FieldWords` says."""
 FULL_TEXT: dict[str, tuple[str, ...]] = {
     "sqlite": (
         "CREATE VIRTUAL TABLE full_text USING fts5(title, authors, summary, points, source,"

@@ -15,11 +15,11 @@ from sqlalchemy import Engine, delete, select
 from bot.adapters.store.engine import reading, writing
 from bot.adapters.store.schema import meta, tokens
 from bot.adapters.store.sql import insert
-from bot.pipeline.ports import TokenPurpose as Purpose
+from bot.pipeline.ports import TokenPurpose
 
 _SECRET = "token secret"  # noqa: S105 - the key of a row in `meta`
 _SALT = "feed salt"
-_RENEWABLE: tuple[Purpose, ...] = ("feed", "preferences")
+_RENEWABLE: tuple[TokenPurpose, ...] = ("feed", "preferences")
 _LONGEST_TOKEN = 64
 
 
@@ -29,9 +29,9 @@ class Tokens:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._secret: bytes | None = None
-        self._issued: dict[tuple[Purpose, str, str], str] = {}
+        self._issued: dict[tuple[TokenPurpose, str, str], str] = {}
 
-    def issue(self, purpose: Purpose, subject: str) -> str:
+    def issue(self, purpose: TokenPurpose, subject: str) -> str:
         salt = self._salt(subject) if purpose in _RENEWABLE else ""
         token = self._issued.get((purpose, subject, salt))
         if token is None:
@@ -58,7 +58,7 @@ class Tokens:
             query = select(meta.c.value).where(meta.c.key == f"{_SALT} {subject}")
             return connection.execute(query).scalar() or ""
 
-    def _issue(self, purpose: Purpose, subject: str, salt: str) -> str:
+    def _issue(self, purpose: TokenPurpose, subject: str, salt: str) -> str:
         content = f"{purpose}\n{subject}" + (f"\n{salt}" if salt else "")
         digest = hmac.digest(self._load_secret(), content.encode(), "sha256")
         token = _encoded(purpose, digest[:16])
@@ -68,7 +68,7 @@ class Tokens:
                 connection.execute(insert(connection, tokens).on_conflict_do_nothing(), row)
         return token
 
-    def subject(self, purpose: Purpose, token: str) -> str | None:
+    def subject(self, purpose: TokenPurpose, token: str) -> str | None:
         if len(token) > _LONGEST_TOKEN:
             return None
         query = select(tokens.c.subject).where(tokens.c.hash == _hash(token), tokens.c.purpose == purpose)
@@ -85,7 +85,7 @@ class Tokens:
         return self._secret
 
 
-def _encoded(purpose: Purpose, token: bytes) -> str:
+def _encoded(purpose: TokenPurpose, token: bytes) -> str:
     """URL-safe Base64; lower-case Base32 in mail addresses, whose case some servers change."""
     if purpose == "return":
         return base64.b32encode(token).rstrip(b"=").decode().lower()

@@ -14,7 +14,7 @@ from bot.adapters import atomic_file
 from bot.adapters.telegram.publisher import TelegramPublisher, quiz_poll, rendered_text
 from bot.adapters.telegram.rendering import Button, Message
 from bot.domain.channels import Capabilities, ChannelKind, Limits
-from bot.domain.delivery import Kind
+from bot.domain.delivery import DeliveryKind
 from bot.domain.errors import TryLater
 from bot.domain.message import Begin, OutgoingMessage, Receipt, unrecorded
 from bot.domain.quizzes.polls import Poll
@@ -174,7 +174,7 @@ _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9@_-]+")
 class Preview:
     """A message or poll that would have been sent."""
 
-    kind: Kind
+    kind: DeliveryKind
     address: str
     message_id: str
     created_at: datetime

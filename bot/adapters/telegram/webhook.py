@@ -19,10 +19,10 @@ _SECRET_HEADER = b"x-telegram-bot-api-secret-token"
 _MAX_BYTES = 1_000_000
 """Limit of an update; Telegram's have a few kilobytes."""
 
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+AsgiScope = MutableMapping[str, Any]
+AsgiReceive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+AsgiSend = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+AsgiApp = Callable[[AsgiScope, AsgiReceive, AsgiSend], Awaitable[None]]
 
 
 def webhook_secret(token: str) -> str:
@@ -51,7 +51,7 @@ class WebhookEndpoint:
         self._clock = clock
         self._on_update = on_update
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: AsgiScope, receive: AsgiReceive, send: AsgiSend) -> None:
         if scope["type"] != "http" or scope["path"] != PATH:
             await self._app(scope, receive, send)
             return
@@ -60,7 +60,7 @@ class WebhookEndpoint:
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": b""})
 
-    async def _store(self, scope: Scope, receive: Receive) -> int:
+    async def _store(self, scope: AsgiScope, receive: AsgiReceive) -> int:
         """Store the update of a request; gives the response's status."""
         secret = next((value for name, value in scope["headers"] if name == _SECRET_HEADER), b"")
         if not hmac.compare_digest(secret, self._secret):
@@ -85,7 +85,7 @@ class WebhookEndpoint:
         return 200
 
 
-async def _body(receive: Receive) -> bytes | None:
+async def _body(receive: AsgiReceive) -> bytes | None:
     """The request's body; None where it is too large or incomplete."""
     body = bytearray()
     while True:

@@ -22,7 +22,7 @@ from bot.pipeline.preferences import ChoiceRefused, Objection, Preferences
 from bot.pipeline.sign_ups import SignUps
 
 _MOST_FIELDS = 20
-Change = Callable[[Preferences, str, dict[str, str], datetime], object]
+ChangePreferences = Callable[[Preferences, str, dict[str, str], datetime], object]
 
 
 def _change_settings(preferences: Preferences, name: str, form: dict[str, str], now: datetime) -> None:
@@ -39,7 +39,7 @@ def _change_settings(preferences: Preferences, name: str, form: dict[str, str], 
             set_value(name, value, now)
 
 
-_PREFERENCE_CHANGES: dict[str, Change] = {
+_PREFERENCE_CHANGES: dict[str, ChangePreferences] = {
     "add": lambda preferences, name, form, now: preferences.add(
         name, form.get("query", ""), now, called=form.get("name", "")
     ),
@@ -58,7 +58,7 @@ _PREFERENCE_CHANGES: dict[str, Change] = {
 }
 
 
-_OBJECTION_CHANGES: dict[str, Change] = {
+_OBJECTION_CHANGES: dict[str, ChangePreferences] = {
     "exclude": lambda preferences, name, form, now: preferences.exclude(name, form["word"], now),
     "include": lambda preferences, name, form, now: preferences.include(name, form["word"], now),
     "pause": _PREFERENCE_CHANGES["pause"],

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 _POLL = timedelta(seconds=25)
 _PATIENCE = timedelta(minutes=5)
 _DEFAULT_SOURCE = "1"
-Say = Callable[[str], object]
+Echo = Callable[[str], object]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -96,7 +96,7 @@ def init(
 
     if source == ["list"]:
         return _list_sources(as_json=as_json)
-    say: Say = (lambda text: typer.echo(text, err=True)) if as_json else typer.echo
+    say: Echo = (lambda text: typer.echo(text, err=True)) if as_json else typer.echo
     path = config_path(context, config)
     first = FirstConfiguration(folder=path.parent, name=path.name)
     refuse_to_overwrite(first)
@@ -143,7 +143,7 @@ def _zone(name: str | None) -> str:
         raise UsageError(f"--timezone: {error}") from error
 
 
-def _keywords(option: Sequence[str] | None, *, ask: bool, say: Say) -> tuple[str, ...]:
+def _keywords(option: Sequence[str] | None, *, ask: bool, say: Echo) -> tuple[str, ...]:
     if option is not None or not ask:
         return parse_keywords(",".join(option or ()))
     while True:
@@ -171,7 +171,7 @@ def parse_keywords(text: str) -> tuple[str, ...]:
 
 
 def _sources(
-    option: Sequence[str] | None, first: "FirstConfiguration", *, ask: bool, say: Say
+    option: Sequence[str] | None, first: "FirstConfiguration", *, ask: bool, say: Echo
 ) -> "tuple[SourceEntry, ...]":
     if option is not None or not ask:
         return _named_apart(_chosen(text, first) for text in option or ())
@@ -213,7 +213,7 @@ def _chosen(text: str, first: "FirstConfiguration") -> "SourceEntry":
     return replace(source, watched=str(folder.relative_to(first.base.absolute()) if inside else folder))
 
 
-def _token(option: str | None, *, ask: bool, say: Say) -> str:
+def _token(option: str | None, *, ask: bool, say: Echo) -> str:
     if option is not None:
         return checked_token(_read_token(option))
     while ask:
@@ -280,7 +280,7 @@ def _checked_chat(option: str | None) -> int | str | None:
 
 
 def _with_bot(
-    first: "FirstConfiguration", option: str | None, *, ask: bool, say: Say
+    first: "FirstConfiguration", option: str | None, *, ask: bool, say: Echo
 ) -> "FirstConfiguration":
     """The configuration with the token and a chat: that of `--chat`, else the first one that sends /start.
 
@@ -301,7 +301,7 @@ def _with_bot(
             return replace(first, chat=started.id)
 
 
-def _send_first_paper(first: "FirstConfiguration", say: Say) -> "list[SampleMessage]":
+def _send_first_paper(first: "FirstConfiguration", say: Echo) -> "list[SampleMessage]":
     """Sends one paper and one question to the chat; nothing without a bot."""
     if not first.token or first.chat is None:
         return []
@@ -348,7 +348,7 @@ def _json(
     }
 
 
-def wait_for_start(token: str, *, say: Say, api_url: str | None = None) -> StartedChat:
+def wait_for_start(token: str, *, say: Echo, api_url: str | None = None) -> StartedChat:
     """The first chat that sends /start; raises UsageError for a refused token or after 5 minutes.
 
     The update is not confirmed, so that `run` answers it later.
@@ -358,7 +358,7 @@ def wait_for_start(token: str, *, say: Say, api_url: str | None = None) -> Start
     return asyncio.run(_wait_for_start(token, say, api_url))
 
 
-async def _wait_for_start(token: str, say: Say, api_url: str | None) -> StartedChat:
+async def _wait_for_start(token: str, say: Echo, api_url: str | None) -> StartedChat:
     import asyncio
 
     from bot.adapters.telegram.client import DEFAULT_API_URL, BotClient, WrongToken

@@ -16,7 +16,7 @@ from bot.app.cli.context import (
     say_json,
 )
 from bot.app.cli.terminal import counted
-from bot.domain.delivery import WRITTEN, Kind, State
+from bot.domain.delivery import WRITTEN, DeliveryKind, State
 from bot.domain.errors import UsageError
 from bot.domain.schedule import parse_span
 from bot.domain.text import one_line, printable
@@ -102,7 +102,7 @@ def _say_nothing_found(state: list[str] | None) -> None:
     typer.echo("no messages" + (f" that are {' or '.join(state)}" if state else ""), err=True)
 
 
-class Action(NamedTuple):
+class OutboxAction(NamedTuple):
     """An operator's action on messages; each takes the same options."""
 
     about: str
@@ -113,7 +113,7 @@ class Action(NamedTuple):
 
 
 ACTIONS = {
-    "retry": Action(
+    "retry": OutboxAction(
         about="Send dead or uncertain messages again, and pending ones now.\n\n"
         "Targets that are suspended because their service refused them are tried again too, with all that waits for them,"
         " and a stopped channel is reopened. An uncertain message may have arrived: sent again, it may show up twice.",
@@ -121,13 +121,13 @@ ACTIONS = {
         done="will be sent again",
         only="only pending, dead and uncertain deliveries are sent again",
     ),
-    "drop": Action(
+    "drop": OutboxAction(
         about="Give up messages for good.",
         states=("pending", "held", "uncertain", "dead"),
         done="given up",
         only="only pending, held, uncertain and dead deliveries are given up",
     ),
-    "arrived": Action(
+    "arrived": OutboxAction(
         about="Mark uncertain messages as sent.\n\n"
         "For messages that you found in the chat or mailbox. They are never sent again.",
         states=("uncertain",),
@@ -298,7 +298,7 @@ def _selection(
     real = {masked(key): key for key in store.deliveries.url_targets()}
     return Selection(
         states=_known(state, "state", get_args(State)),
-        kinds=_known(kind, "kind", get_args(Kind)),
+        kinds=_known(kind, "kind", get_args(DeliveryKind)),
         targets=[real.get(name, name) for name in target or ()],
         keys=[_unmasked(key, real) for key in keys or ()],
         since=_moment(since) if since else None,

@@ -44,8 +44,8 @@ from bot.app.config.validation import (
     FieldFault,
     FilePath,
     Flag,
+    Heading,
     Integer,
-    Line,
     Many,
     Number,
     Parsed,
@@ -127,7 +127,7 @@ StateUrl = Annotated[
 ListenAddress = Annotated[
     Listen | None, Parsed(parse_listen, {"type": "string", "pattern": r"^([^\s/@]+:\d{1,5})?$"})
 ]
-Transport = Annotated[
+TransportAddress = Annotated[
     Maildir | SmtpServer,
     Parsed(
         parse_transport,
@@ -139,7 +139,7 @@ DnsName = Annotated[str, Parsed(_dns_name, {"type": "string", "pattern": "^[A-Za
 BounceAddress = Annotated[
     Mailbox | None, Parsed(_bounce_address, {"type": "string", "pattern": "^([^@+]+@[^@]+)?$"})
 ]
-Sender = Annotated[Mailbox, Parsed(parse_mailbox, {"type": "string", "pattern": "^[^@]+@[^@]+$"})]
+SenderAddress = Annotated[Mailbox, Parsed(parse_mailbox, {"type": "string", "pattern": "^[^@]+@[^@]+$"})]
 Reports = Annotated[
     Maildir | ImapFolder | None,
     Parsed(
@@ -159,7 +159,7 @@ OnUncertain = Annotated[Literal["hold", "resend"], BeforeValidator(typed)]
 class Site(Section):
     """Name and addresses of this installation."""
 
-    title: Line = setting("Paperboy", description="Shown in feeds, mails and pages.")
+    title: Heading = setting("Paperboy", description="Shown in feeds, mails and pages.")
     url: WebAddress = setting(
         "http://127.0.0.1:8080",
         description="How readers reach the web server; by default the address of web.listen. Not part of feed ids.",
@@ -196,7 +196,7 @@ class Watch(Section):
     )
 
 
-class Atom(Section):
+class AtomFeeds(Section):
     """Feeds."""
 
     folder: FilePath = setting("state/feeds", description="Holds all.atom, and a file per private feed.")
@@ -248,7 +248,7 @@ class Dkim(Section):
 class Email(Section):
     """Outgoing mail."""
 
-    transport: Transport = setting(
+    transport: TransportAddress = setting(
         "maildir:state/mail",
         description="maildir:FOLDER (written there, not sent), smtp://user@host:587 (STARTTLS required), "
         "smtps://user@host:465 or smtp+plain://127.0.0.1:25 (no encryption).",
@@ -257,7 +257,7 @@ class Email(Section):
     password_file: Annotated[
         SecretStr, SecretFile(("email", "password_file"), instead_of="inline_password")
     ] = setting("", description="A file that holds the password instead.")
-    sender: Sender = setting(
+    sender: SenderAddress = setting(
         "Paperboy <paperboy@localhost>", alias="from", description="Name <address> of the sender."
     )
     dkim: Dkim = setting({}, description="Signatures.")
@@ -484,7 +484,7 @@ def _different_names(sources: tuple[SourceForm, ...]) -> tuple[SourceForm, ...]:
 class SourceAlarm(Section):
     """Recipients of alarms about sources."""
 
-    to: Many[Line] = setting(
+    to: Many[Heading] = setting(
         (),
         description="Ids of subscribers who get an alarm when a source falls silent, is empty or changes.",
     )
@@ -507,7 +507,7 @@ class Settings(Section):
         description="sqlite:///FILE, or postgresql://user@host/db for several machines.",
     )
     subscriptions: ShownPath = setting("config/subscriptions.yaml", description="The file of subscribers.")
-    atom: Atom = setting({})
+    atom: AtomFeeds = setting({})
     web: Web = setting({})
     email: Email = setting({})
     telegram: Telegram = setting({})

@@ -16,7 +16,7 @@ from bot.app.config.validation import (
     Context,
     Converted,
     FieldFault,
-    Line,
+    Heading,
     Many,
     Number,
     Parsed,
@@ -116,7 +116,7 @@ Zone = Annotated[ZoneInfo, Parsed(_zone, {"type": "string", "pattern": "^[A-Za-z
 Quiet = Annotated[
     QuietHours, Parsed(parse_quiet_hours, {"type": "string", "pattern": rf"^\s*{_TIME}\s*[-–]\s*{_TIME}\s*$"})
 ]
-Delivery = Annotated[
+DeliverySchedule = Annotated[
     Schedule,
     Parsed(
         parse_schedule,
@@ -140,10 +140,10 @@ class ChannelForm(Section):
 
     model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": [kind]} for kind in CHANNELS]})
 
-    name: Line | None = setting(
+    name: Heading | None = setting(
         None, description="A name for `only:`, to tell several channels of a kind apart."
     )
-    deliver: Delivery = setting(
+    deliver: DeliverySchedule = setting(
         "immediately",
         description="immediately, hourly, daily at HH:MM, weekdays at HH:MM, or mondays at HH:MM.",
     )
@@ -222,8 +222,8 @@ class KeywordForm(Section):
         NEAR,
         description="With like: least similarity, from 0 to 1; `paperboy doctor` shows what each value would bring.",
     )
-    name: Line | None = setting(None, description="Shown as the reason in messages; by default the query.")
-    only: Many[Line] = setting((), description="Channel kinds, or a channel's `name:`.")
+    name: Heading | None = setting(None, description="Shown as the reason in messages; by default the query.")
+    only: Many[Heading] = setting((), description="Channel kinds, or a channel's `name:`.")
 
     @model_validator(mode="before")
     @classmethod
@@ -257,7 +257,7 @@ class SubscriberForm(Section):
     )
     channels: Many[AnyChannelForm] = setting((), description="Where papers are sent.")
     keywords: Many[KeywordForm] = setting((), description="Queries: what is looked for.")
-    authors: Many[Line] = setting((), description="Authors to follow.")
+    authors: Many[Heading] = setting((), description="Authors to follow.")
     exclude: Many[QueryText] = setting(
         (), description="Queries whose matches are left out of every keyword, though not of authors."
     )

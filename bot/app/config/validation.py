@@ -211,7 +211,7 @@ def _empty_list(value: object) -> object:
 Integer = Annotated[int, BeforeValidator(typed)]
 Number = Annotated[float, BeforeValidator(typed)]
 Flag = Annotated[bool, BeforeValidator(typed)]
-Line = Annotated[str, Parsed(parse_heading, {"type": "string", "minLength": 1, "maxLength": MAX_LINE})]
+Heading = Annotated[str, Parsed(parse_heading, {"type": "string", "minLength": 1, "maxLength": MAX_LINE})]
 FilePath = Annotated[Path, Parsed(resolved_path, {"type": "string", "minLength": 1}, in_context=True)]
 ShownPath = Annotated[Path, Parsed(path_as_written, {"type": "string", "minLength": 1}, in_context=True)]
 Many = Annotated[tuple[T, ...], BeforeValidator(_empty_list)]

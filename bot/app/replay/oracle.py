@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from bot.domain.delivery import Kind
+from bot.domain.delivery import DeliveryKind
 from bot.domain.digests import Digest
 from bot.domain.papers import Paper, PaperId, merge
 from bot.domain.query import document_of
@@ -31,7 +31,7 @@ class Arrival:
 
     at: datetime
     target: str
-    kind: Kind
+    kind: DeliveryKind
     message_id: str
     papers: tuple[PaperId, ...]
     question: str | None = None

@@ -58,7 +58,7 @@ _CONTENT = re.compile(r"[A-Za-z][\w-]{2,}|\d[\w-]*[A-Za-z][\w-]*")
 _YEARS = range(1950, 2100)
 
 
-class Number(NamedTuple):
+class StatedNumber(NamedTuple):
     """A number of an account: its value, its precision, its place, and the subjects that it may count or measure."""
 
     value: float
@@ -88,7 +88,9 @@ def disagreements(accounts: Sequence[Sequence[str]]) -> list[list[NumberSpan]]:
     return [sorted(account) for account in spans]
 
 
-def _contradictions(first: Sequence[Number], second: Sequence[Number]) -> Iterator[tuple[Number, Number]]:
+def _contradictions(
+    first: Sequence[StatedNumber], second: Sequence[StatedNumber]
+) -> Iterator[tuple[StatedNumber, StatedNumber]]:
     second_by_subject = _by_subject(second)
     for subject, numbers in _by_subject(first).items():
         others = second_by_subject.get(subject, [])
@@ -100,15 +102,15 @@ def _contradictions(first: Sequence[Number], second: Sequence[Number]) -> Iterat
             yield number, other
 
 
-def _by_subject(numbers: Iterable[Number]) -> dict[tuple[str, ...], list[Number]]:
-    by_subject: dict[tuple[str, ...], list[Number]] = defaultdict(list)
+def _by_subject(numbers: Iterable[StatedNumber]) -> dict[tuple[str, ...], list[StatedNumber]]:
+    by_subject: dict[tuple[str, ...], list[StatedNumber]] = defaultdict(list)
     for number in numbers:
         for subject in number.subjects:
             by_subject[subject].append(number)
     return by_subject
 
 
-def _is_among(number: Number, others: Iterable[Number]) -> bool:
+def _is_among(number: StatedNumber, others: Iterable[StatedNumber]) -> bool:
     """Whether one of the others is the same number, within the precision of the less precise one."""
     for other in others:
         exact = number.step == other.step
@@ -117,7 +119,7 @@ def _is_among(number: Number, others: Iterable[Number]) -> bool:
     return False
 
 
-def _numbers(texts: Sequence[str]) -> Iterator[Number]:
+def _numbers(texts: Sequence[str]) -> Iterator[StatedNumber]:
     for index, text in enumerate(texts):
         for match in _NUMBER.finditer(text):
             if _RANGE_BEFORE.search(text, 0, match.start()):
@@ -135,7 +137,7 @@ def _numbers(texts: Sequence[str]) -> Iterator[Number]:
             known = {*_NO_SUBJECT, *_ANYWHERE, *(part for subject in subjects for part in subject)}
             words = (folded_form(word.lower()) for word in _CONTENT.findall(clause))
             about = frozenset(islice((word for word in words if word not in known), _ABOUT))
-            yield Number(value, step, index, match.start(), match.end(), subjects, about)
+            yield StatedNumber(value, step, index, match.start(), match.end(), subjects, about)
 
 
 def _subjects(text: str, match: re.Match[str], unit: str) -> Iterator[tuple[str, ...]]:

@@ -20,7 +20,7 @@ from bot.domain.query.needs import AllOf, ButNot, Need, Term, need_of
 from bot.domain.query.syntax import And, Atom, Near, Node, Not, Or, Phrase, Word, atoms, both, either
 from bot.domain.text import nearest
 
-Change = Literal[
+SpellingChange = Literal[
     "without quotes", "in any case", "written as one", "written apart", "its initials", "close to it"
 ]
 
@@ -41,7 +41,7 @@ _SHORT = 4
 class Spelling:
     """A spelling of a query that finds more papers: how many the query finds now, and how many it would find."""
 
-    change: Change
+    change: SpellingChange
     term: str
     query: str
     found: int
@@ -188,12 +188,12 @@ class Speller:
         others = ((word, n) for word, n in self._papers.vocabulary.items() if word != itself and wanted(word))
         return tuple(word for word, _ in sorted(others, key=lambda entry: (-entry[1], entry[0]))[:4])
 
-    def _variants(self, atom: Atom) -> Iterator[tuple[Change, Node]]:
+    def _variants(self, atom: Atom) -> Iterator[tuple[SpellingChange, Node]]:
         if isinstance(atom, Near) or atom.scope in UNFOLDED:
             return
         modes = {word.mode for word in atom.words}
         if modes & {"plain", "exact"}:
-            change: Change = "in any case" if "exact" in modes else "without quotes"
+            change: SpellingChange = "in any case" if "exact" in modes else "without quotes"
             yield change, _with_words(atom, tuple(map(_folded, atom.words)))
         if modes != {"folded"}:
             return

@@ -29,13 +29,13 @@ FIELDS: tuple[Field, ...] = ("title", "authors", "summary", "points", "source")
 
 _PLACES = {scope: tuple(map(FIELDS.index, fields)) for scope, fields in SCOPES.items()}
 
-Words = tuple[str, str, str, str, str]
+FieldWords = tuple[str, str, str, str, str]
 """The folded words of a paper, a text for each of `FIELDS`: the words of a part between blanks, and a line feed
 between two parts; empty where the field has no part.
 """
 
 
-Texts = tuple[tuple[str, ...], ...]
+FieldTexts = tuple[tuple[str, ...], ...]
 """The texts of a paper: of each of `FIELDS` its parts."""
 
 
@@ -56,7 +56,7 @@ class Document:
 
     __slots__ = ("_lines", "_parts", "_pieces", "_positions", "_texts", "_vocabulary", "_words")
 
-    def __init__(self, *, texts: Texts | None = None, words: Words | None = None) -> None:
+    def __init__(self, *, texts: FieldTexts | None = None, words: FieldWords | None = None) -> None:
         self._texts = texts
         self._words = words
         self._parts: tuple[Part, ...] | None = None
@@ -70,7 +70,7 @@ class Document:
         return f"Document(texts={self.texts!r})"
 
     @property
-    def texts(self) -> Texts:
+    def texts(self) -> FieldTexts:
         """The texts of all parts, field by field."""
         if self._texts is None:
             self._texts = tuple(tuple(text.split("\n")) if text else () for text in self.folded_words())
@@ -143,7 +143,7 @@ class Document:
             line = self._lines[number, layer] = joined(self.parts[number].text, layer)
         return line
 
-    def folded_words(self) -> Words:
+    def folded_words(self) -> FieldWords:
         """The folded words, to be stored; from the numbers of the pieces where an index has asked for those."""
         if self._words is None:
             if self._vocabulary is None:
@@ -161,7 +161,7 @@ class Document:
         return self._pieces
 
 
-def document_of(paper: Paper, words: Words | None = None) -> Document:
+def document_of(paper: Paper, words: FieldWords | None = None) -> Document:
     """The paper's titles, authors, summaries, points (label and text), and digests' names; translations among them."""
     editions = paper.editions
     texts = texts_of(
@@ -184,7 +184,7 @@ def texts_of(
     summary: Iterable[str],
     points: Iterable[tuple[str, str]],
     source: Iterable[str],
-) -> Texts:
+) -> FieldTexts:
     """These texts in reading order; points are label and text. Only one of several equal titles counts."""
     said = [f"{label}: {text}" if label else text for label, text in points]
     return tuple(dict.fromkeys(title)), tuple(authors), tuple(summary), tuple(said), tuple(source)

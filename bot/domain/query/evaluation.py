@@ -30,7 +30,7 @@ from bot.domain.query.syntax import (
 MAX_HITS = 40
 
 Test = Callable[[Document], bool]
-Occurrence = tuple[int, int, int]
+WordRange = tuple[int, int, int]
 """(number of the part among all parts, first word, last word)."""
 
 
@@ -287,7 +287,7 @@ def _needle(words: tuple[Word, ...]) -> str:
     return f" {' '.join([word.text for word in words])}{'' if words[-1].mode == 'prefix' else ' '}"
 
 
-def _occurrences(atom: Atom, document: Document) -> Iterator[Occurrence]:
+def _occurrences(atom: Atom, document: Document) -> Iterator[WordRange]:
     for part in document.numbers(atom.scope):
         for first, last in _in_part(atom, document, part):
             yield part, first, last

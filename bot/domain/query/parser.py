@@ -41,7 +41,7 @@ MAX_DEPTH = 50
 
 _SMALL_OPERATORS = frozenset({"and", "or", "not", "near"})
 
-Kind = Literal["words", "open", "close", "field", "AND", "OR", "NOT", "NEAR", "end"]
+TokenKind = Literal["words", "open", "close", "field", "AND", "OR", "NOT", "NEAR", "end"]
 
 _FIELDS = tuple(scope for scope in SCOPES if scope)
 _QUOTES = '"\u201c\u201d\u201e\u201f\uff02'
@@ -63,7 +63,7 @@ _OTHER_SIGNS = {"|": "OR", "||": "OR", "&": "AND", "&&": "AND", "!": "NOT"}
 class Token:
     """A piece of the query from `start` up to `end`."""
 
-    kind: Kind
+    kind: TokenKind
     start: int
     end: int
     words: tuple[Word, ...] = ()
@@ -144,7 +144,7 @@ class _Parser:
             raise QuerySyntaxError("this bracket closes nothing", self._next.start)
         return root
 
-    def _at(self, *kinds: Kind) -> bool:
+    def _at(self, *kinds: TokenKind) -> bool:
         return self._next.kind in kinds
 
     def _take(self) -> Token:
@@ -301,7 +301,7 @@ def _token(piece: re.Match[str]) -> Token:
     if piece["near"]:
         return Token(kind="NEAR", start=start, end=end, distance=_distance(piece))
     if piece["operator"]:
-        kinds: dict[str, Kind] = {"AND": "AND", "OR": "OR", "NOT": "NOT"}
+        kinds: dict[str, TokenKind] = {"AND": "AND", "OR": "OR", "NOT": "NOT"}
         return Token(kind=kinds[piece["operator"]], start=start, end=end)
     if piece["field"]:
         return Token(kind="field", start=start, end=end, scope=_scope(piece["field"], start))

@@ -9,14 +9,12 @@ from datetime import datetime
 from typing import Literal, Protocol
 
 from bot.domain.channels import Capabilities, ChannelKind
-from bot.domain.digests import Digest
+from bot.domain.digests import Digest, ReadNeighbour
 from bot.domain.feeds import Feed
 from bot.domain.message import Begin, OutgoingMessage, Receipt, unrecorded
 from bot.domain.reports import DeliveryReport
 
-Beside = Callable[[str], bytes | None]
-"""A function from the name of a file in the same folder to its first bytes; None where there is no such file."""
-Reader = Callable[[bytes, str, Beside], Digest]
+DigestReader = Callable[[bytes, str, ReadNeighbour], Digest]
 """A function from the bytes and the name of a file, and the files beside it, to its digest; raises NotADigest."""
 
 

@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple, Protocol
 
 from bot.domain.backlog import Rule
 from bot.domain.channels import ChannelKind, Target
-from bot.domain.delivery import Cause, Kind, OptOut, State
+from bot.domain.delivery import Cause, DeliveryKind, OptOut, State
 from bot.domain.flood_guard import NO_GUARD, FloodGuard
 from bot.domain.incidents import Incident
 from bot.domain.message import Receipt, WrittenDelivery, WrittenText
@@ -42,7 +42,7 @@ class Claim:
     target: Target
     """The current address, which differs from that in the key once a chat has moved."""
     subscriber: str
-    kind: Kind
+    kind: DeliveryKind
     rows: tuple[ClaimedRow, ...]
     attempts: int
     created_at: datetime
@@ -105,7 +105,7 @@ class DeliveryRecord:
     key: str
     target: str
     subscriber: str
-    kind: Kind
+    kind: DeliveryKind
     paper: PaperId
     part: str
     state: State
@@ -129,7 +129,7 @@ class Selection:
     """The operator's selection of messages: those with a delivery that meets every condition; an empty one is always met."""
 
     states: Sequence[State] = ()
-    kinds: Sequence[Kind] = ()
+    kinds: Sequence[DeliveryKind] = ()
     targets: Sequence[str] = ()
     """Keys or addresses of targets, or whole channels by their kind."""
     keys: Sequence[str] = ()

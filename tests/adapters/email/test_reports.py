@@ -119,14 +119,14 @@ Papers
 """.encode()
 
 
-def verdict(content: bytes) -> str | None:
+def kind_of(content: bytes) -> str | None:
     report = read_report(content, BOUNCES)
-    return report.verdict if report else None
+    return report.kind if report else None
 
 
 def test_a_report_on_an_unknown_user_names_the_target_and_the_reason() -> None:
     assert read_report(dsn(), BOUNCES) == DeliveryReport(
-        verdict="gone",
+        kind="gone",
         tokens=(TOKEN,),
         what="550 5.1.1 <ann@example.com>: Recipient address rejected: User unknown",
     )
@@ -157,19 +157,17 @@ def test_a_report_on_an_unknown_user_names_the_target_and_the_reason() -> None:
 def test_only_what_says_that_there_is_no_such_mailbox_is_hard(
     action: str, status: str, said: str, expected: str | None
 ) -> None:
-    assert verdict(dsn(action=action, status=status, said=said)) == expected
+    assert kind_of(dsn(action=action, status=status, said=said)) == expected
 
 
 def test_a_complaint_is_known_by_the_address_that_it_says_the_mail_was_from() -> None:
     report = read_report(complaint(), BOUNCES)
-    assert report == DeliveryReport(
-        verdict="complaint", tokens=(TOKEN,), what="complaint by SomeGenerator/1.0"
-    )
+    assert report == DeliveryReport(kind="complaint", tokens=(TOKEN,), what="complaint by SomeGenerator/1.0")
 
 
 @pytest.mark.parametrize("kind", ["not-spam", "auth-failure", "opt-out"])
 def test_other_feedback_is_no_complaint(kind: str) -> None:
-    assert verdict(complaint(kind)) is None
+    assert kind_of(complaint(kind)) is None
 
 
 @pytest.mark.parametrize(
@@ -258,7 +256,7 @@ async def test_a_mail_comes_back_to_an_address_that_names_its_target() -> None:
 def taken(box: MaildirReports | ImapReports) -> list[str]:
     reports: list[DeliveryReport] = []
     box.read(reports.append)
-    return [report.verdict for report in reports]
+    return [report.kind for report in reports]
 
 
 def test_a_maildir_that_is_not_there_yet_is_empty(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from bot.domain.delivery import Kind, State
+from bot.domain.delivery import DeliveryKind, State
 from bot.pipeline.ports.outbox import Outcome
 
 DONE: frozenset[State] = frozenset({"sent", "merged", "limited"})
@@ -27,7 +27,7 @@ class Line:
     number: int
     key: str
     place: str
-    kind: Kind
+    kind: DeliveryKind
     subscriber: str
     state: State
     due_at: datetime
