@@ -90,7 +90,7 @@ def _outcome(sample: Sample, model: AnswerModel) -> Outcome:
 
 
 def _best(options: Sequence[str], worth: Callable[[str], float]) -> int:
-    return max(range(len(options)), key=lambda place: worth(options[place]))
+    return max(range(len(options)), key=lambda index: worth(options[index]))
 
 
 def print_accuracy(found: Sequence[Outcome]) -> None:

@@ -277,10 +277,10 @@ def first(url: str) -> None:
 def year(folder: Path) -> None:
     without = a_year(folder / "nobody.sqlite3", 0, 0)
     for matched in (2, PAPERS_A_DAY):
-        some = a_year(folder / f"year{matched}.sqlite3", PEOPLE // TENTH, matched)
+        sample = a_year(folder / f"year{matched}.sqlite3", PEOPLE // TENTH, matched)
         print(
             f"year     {PAPERS_A_DAY} papers a day, {PEOPLE:,} people who get {matched} of them:"
-            f" {without + (some - without) * TENTH:,.0f} MB (measured with a {TENTH}th of the people)"
+            f" {without + (sample - without) * TENTH:,.0f} MB (measured with a {TENTH}th of the people)"
         )
 
 

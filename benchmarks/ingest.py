@@ -48,16 +48,16 @@ def table_rows(count: int, seed: int) -> list[str]:
     """Rows of a table with a whole history, newest first, as daily papers' READMEs have them."""
     drawn = random.Random(seed)
     rows = []
-    for place in range(count):
-        day = LAST_DAY - timedelta(days=place // 15)
-        number = f"{day:%y%m}.{(seed * count + place) % 100_000:05}"
+    for index in range(count):
+        day = LAST_DAY - timedelta(days=index // 15)
+        number = f"{day:%y%m}.{(seed * count + index) % 100_000:05}"
         title = " ".join(drawn.choices(WORDS, k=drawn.randint(6, 14))).capitalize()
         author = f"{drawn.choice(WORDS)} {drawn.choice(WORDS)}".title()
         code = (
             f"**[link](https://github.com/{author.split()[0]}/{number})**" if drawn.random() < 0.3 else "null"
         )
         link = f"[{number}](http://arxiv.org/abs/{number})"
-        rows.append(f"|**{day}**|**{title} {place}**|{author} et.al.|{link}|{code}|\n")
+        rows.append(f"|**{day}**|**{title} {index}**|{author} et.al.|{link}|{code}|\n")
     return rows
 
 

@@ -98,7 +98,7 @@ class Parts:
     def ours(self) -> bytes:
         return self.signer.sign(alternatives(HEADERS, text=self.text, html=self.html, name="b1"), NOW)
 
-    def theirs(self) -> bytes:
+    def peers(self) -> bytes:
         message = EmailMessage(policy=SMTP.clone(max_line_length=998))
         for header in HEADERS:
             name, _, value = header.partition(": ")
@@ -112,11 +112,11 @@ class Parts:
 def measure_making() -> None:
     for papers in (1, 5):
         parts = Parts(papers)
-        ours, theirs = fastest(parts.ours, 20), fastest(parts.theirs, 5)
+        ours, peers = fastest(parts.ours, 20), fastest(parts.peers, 5)
         whole = fastest(lambda parts=parts, papers=papers: compose(an_outgoing(papers), parts.settings), 20)  # type: ignore[misc]
         print(
             f"mail of {papers} papers, {len(parts.ours()) / 1000:.0f} kB: built and signed {1 / ours:,.0f}/s, "
-            f"{theirs / ours:.1f} × EmailMessage and dkimpy; with its words, page and styles {1 / whole:,.0f}/s"
+            f"{peers / ours:.1f} × EmailMessage and dkimpy; with its words, page and styles {1 / whole:,.0f}/s"
         )
 
 
@@ -157,31 +157,31 @@ async def sink(certificate: str) -> None:
     print(Sink.taken, flush=True)
 
 
-class Pace(NamedTuple):
+class Rate(NamedTuple):
     """Mails a second, and mails a second of this process on a processor."""
 
     second: float
     cpu_second: float
 
 
-async def ours_sent(parts: Parts, papers: int, server: SmtpServer, tls: ssl.SSLContext) -> Pace:
+async def ours_sent(parts: Parts, papers: int, server: SmtpServer, tls: ssl.SSLContext) -> Rate:
     """Each mail is composed, signed and handed over."""
     transport = SmtpTransport(server, tls=tls, connections=CONNECTIONS, timeout=timedelta(seconds=30))
     publisher = EmailPublisher(parts.settings, transport)
     await asyncio.gather(*(publisher.send(an_outgoing(papers, number)) for number in range(CONNECTIONS)))
     start, cpu = time.perf_counter(), time.process_time()
     await asyncio.gather(*(publisher.send(an_outgoing(papers, number)) for number in range(MAILS)))
-    pace = Pace(MAILS / (time.perf_counter() - start), MAILS / (time.process_time() - cpu))
+    rate = Rate(MAILS / (time.perf_counter() - start), MAILS / (time.process_time() - cpu))
     await publisher.close()
-    return pace
+    return rate
 
 
-def theirs_sent(content: Callable[[], bytes], server: SmtpServer, tls: ssl.SSLContext) -> Pace:
+def peers_sent(content: Callable[[], bytes], server: SmtpServer, tls: ssl.SSLContext) -> Rate:
     start, cpu = time.perf_counter(), time.process_time()
     with smtplib.SMTP_SSL(server.host, server.port, context=tls) as connection:
         for _ in range(PEERS_MAILS):
             connection.sendmail("a@example.org", ["b@example.org"], content())
-    return Pace(PEERS_MAILS / (time.perf_counter() - start), PEERS_MAILS / (time.process_time() - cpu))
+    return Rate(PEERS_MAILS / (time.perf_counter() - start), PEERS_MAILS / (time.process_time() - cpu))
 
 
 def measure_sending() -> None:
@@ -197,12 +197,12 @@ def measure_sending() -> None:
                 parts = Parts(papers)
                 ready = parts.ours()
                 ours = asyncio.run(ours_sent(parts, papers, server, pair.client))
-                theirs = theirs_sent(parts.theirs, server, pair.client)
-                bare = theirs_sent(lambda ready=ready: ready, server, pair.client)  # type: ignore[misc]
+                peers = peers_sent(parts.peers, server, pair.client)
+                bare = peers_sent(lambda ready=ready: ready, server, pair.client)  # type: ignore[misc]
                 print(
                     f"mail of {papers} papers made, signed and sent: {ours.second:,.0f}/s over {CONNECTIONS} kept TLS connections, "
-                    f"{ours.second / theirs.second:.1f} × EmailMessage, dkimpy and smtplib over one "
-                    f"({ours.cpu_second / theirs.cpu_second:.1f} × by processor time, {ours.cpu_second:,.0f}/s); "
+                    f"{ours.second / peers.second:.1f} × EmailMessage, dkimpy and smtplib over one "
+                    f"({ours.cpu_second / peers.cpu_second:.1f} × by processor time, {ours.cpu_second:,.0f}/s); "
                     f"{ours.second / bare.second:.1f} × smtplib alone that is handed the ready mail"
                 )
             process.stdin.write(b"\n")

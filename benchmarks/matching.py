@@ -147,8 +147,8 @@ def change(index: Index, others: Sequence[Drawn]) -> dict[str, float]:
 
 
 def hits_of(index: Index, day: Sequence[Document]) -> list[Hit]:
-    handles, places = index.hits(day)
-    return sorted(zip(handles.tolist(), places.tolist(), strict=True))
+    handles, papers = index.hits(day)
+    return sorted(zip(handles.tolist(), papers.tolist(), strict=True))
 
 
 def line(what: str, value: str, demanded: str = "") -> None:
@@ -220,29 +220,29 @@ def compare(
     limit: Callable[[str, str, str], str],
 ) -> None:
     """The others on the same subscriptions and papers."""
-    some = sorted(random.Random(SEED).sample(range(len(drawn)), min(COMPARED, len(drawn))))
-    places = {number: place for place, number in enumerate(some)}
-    expected = [(places[number], paper) for number, paper in found if number in places]
-    plain = sorted(Matcher([drawn[number].query for number in some]).matches(day))
-    line(f"same as the plain evaluation of {len(some):,}", "yes" if plain == expected else "NO")
+    sample = sorted(random.Random(SEED).sample(range(len(drawn)), min(COMPARED, len(drawn))))
+    index_of = {number: index for index, number in enumerate(sample)}
+    expected = [(index_of[number], paper) for number, paper in found if number in index_of]
+    plain = sorted(Matcher([drawn[number].query for number in sample]).matches(day))
+    line(f"same as the plain evaluation of {len(sample):,}", "yes" if plain == expected else "NO")
 
     sqlite = Sqlite(day)
     queries = sqlite.queries(drawn)
-    theirs, taken = timed(lambda: sqlite.hits(queries), 2)
-    report(sqlite.name, min(taken), ours, sorted(theirs) == found, limit("sqlite", "≥", "×"))
+    peers, taken = timed(lambda: sqlite.hits(queries), 2)
+    report(sqlite.name, min(taken), ours, sorted(peers) == found, limit("sqlite", "≥", "×"))
 
     postgres = Postgres(day)
     postgres.queries(drawn)
-    theirs, taken = timed(postgres.hits)
+    peers, taken = timed(postgres.hits)
     postgres.close()
-    report(postgres.name, min(taken), ours, sorted(theirs) == found, limit("postgres", "≥", "×"))
+    report(postgres.name, min(taken), ours, sorted(peers) == found, limit("postgres", "≥", "×"))
 
     if len(drawn) <= MOST_PATTERNS:
         patterns = Patterns(day)
-        compiled = patterns.queries(drawn[number] for number in some)
-        theirs, taken = timed(lambda: patterns.hits(compiled))
-        scaled = min(taken) * len(drawn) / len(some)
-        report(patterns.name, scaled, ours, sorted(theirs) == expected, limit("patterns", "≥", "×"))
+        compiled = patterns.queries(drawn[number] for number in sample)
+        peers, taken = timed(lambda: patterns.hits(compiled))
+        scaled = min(taken) * len(drawn) / len(sample)
+        report(patterns.name, scaled, ours, sorted(peers) == expected, limit("patterns", "≥", "×"))
 
 
 def report(name: str, taken: float, ours: float, same: bool, demanded: str) -> None:

@@ -43,7 +43,7 @@ async def timed(
     return clock() - began, count
 
 
-def tell(name: str, took: float, count: int, floods: int) -> None:
+def report(name: str, took: float, count: int, floods: int) -> None:
     least = ceil(count / 30) - 1
     print(
         f"{name:<24} {count} messages, {took:6.1f} s, the limits allow {least} s: {least / took:.1%}; {floods} floods"
@@ -58,7 +58,7 @@ async def on_virtual_time() -> None:
         container = many_chats.container_for(settings, CHATS, publisher=telegram, clock=LoopClock(loop, NOW))
         took, count = await timed(container, loop.time, CHATS, POLLS)
         await container.close()
-    tell("virtual time", took, count, telegram.pace.refused)
+    report("virtual time", took, count, telegram.rate_limit.refused)
 
 
 async def on_loopback() -> None:
@@ -67,9 +67,9 @@ async def on_loopback() -> None:
         container = many_chats.container_for(many_chats.settings_for(Path(folder), url=api.url), REAL_CHATS)
         took, count = await timed(container, time.monotonic, REAL_CHATS, POLLS)
         await container.close()
-        assert api.pace is not None
+        assert api.rate_limit is not None
         assert len(api.polls) == count
-        tell("loopback", took, count, api.pace.refused)
+        report("loopback", took, count, api.rate_limit.refused)
 
 
 def main() -> None:

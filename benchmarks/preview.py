@@ -77,7 +77,7 @@ def made_up(count: int, rng: random.Random, words: list[str]) -> list[Paper]:
 
     def paper(number: int) -> Paper:
         day = date(2026, 8, 11) - timedelta(days=number // 14)
-        points = tuple(Point(label=f"📌 Point {place}", text=text(40)) for place in range(5))
+        points = tuple(Point(label=f"📌 Point {index}", text=text(40)) for index in range(5))
         drawn = number % 3 == 0
         return Paper(
             id=PaperId(f"arxiv:{2000 + number // 10_000}.{number % 10_000:05}"),

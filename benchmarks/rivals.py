@@ -107,14 +107,14 @@ class Postgres:
     @staticmethod
     def _vector(paper: Document) -> str:
         lexemes: list[str] = []
-        place = 1
+        position = 1
         for sign, layer, scope in (("", "folded", ""), ("=", "plain", ""), ("@", "plain", "author")):
             for index, words in enumerate(parts(paper, scope, layer)):  # type: ignore[arg-type]
                 weight = "A" if index == 0 and not scope else "B"
                 for word in words:
-                    lexemes.append(f"'{sign}{word}':{place}{weight}")
-                    place += 1
-                place += 1
+                    lexemes.append(f"'{sign}{word}':{position}{weight}")
+                    position += 1
+                position += 1
         return " ".join(lexemes)
 
     @staticmethod

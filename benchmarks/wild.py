@@ -142,9 +142,9 @@ def score(folder: Path, *, show: bool = False) -> dict[str, Score]:
     titles = json.loads((folder / "titles.json").read_text("utf-8"))
     scores: dict[str, Score] = defaultdict(Score)
     for count in counts:
-        one = score_of(folder / "digests" / count["file"], count, titles, show=show)
-        scores[count["family"]].add(one)
-        scores["all"].add(one)
+        score = score_of(folder / "digests" / count["file"], count, titles, show=show)
+        scores[count["family"]].add(score)
+        scores["all"].add(score)
     return dict(scores)
 
 

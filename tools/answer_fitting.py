@@ -95,10 +95,10 @@ def _matrix(questions: list[list[Features]], names: list[str], most: int) -> Arr
     columns = {name: at for at, name in enumerate(names)}
     matrix = np.zeros((len(questions), most, len(names)))
     for row, options in enumerate(questions):
-        for place, features in enumerate(options):
+        for option, features in enumerate(options):
             for name, value in features.items():
                 if name in columns:
-                    matrix[row, place, columns[name]] = value
+                    matrix[row, option, columns[name]] = value
     return matrix
 
 
@@ -153,8 +153,8 @@ def odds_of(material: Material, chosen: Iterable[int]) -> dict[str, float]:
     right: Counter[str] = Counter()
     wrong: Counter[str] = Counter()
     for row in chosen:
-        for place, marked in enumerate(material.marks[row]):
-            (right if place == material.right[row] else wrong).update(marked)
+        for option, marked in enumerate(material.marks[row]):
+            (right if option == material.right[row] else wrong).update(marked)
     return {
         mark: round(math.log(2 * (right[mark] + _ODDS_PRIOR / 2) / (wrong[mark] + _ODDS_PRIOR)), 3)
         for mark in right | wrong
@@ -177,6 +177,6 @@ def crossed_odds(material: Material, chosen: Indices) -> Array:
 def odds_matrix(material: Material, asked: Indices, odds: dict[str, float]) -> Array:
     matrix = np.zeros((len(asked), material.there.shape[1], len(ODDS)))
     for at, row in enumerate(asked):
-        for place, marked in enumerate(material.marks[row]):
-            matrix[at, place] = list(odds_features(marked, odds).values())
+        for option, marked in enumerate(material.marks[row]):
+            matrix[at, option] = list(odds_features(marked, odds).values())
     return matrix

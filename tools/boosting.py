@@ -128,13 +128,9 @@ def _split(
     whole_pull, whole_bend = pull[rows].sum(), bend[rows].sum()
     if whole_bend < 2 * recipe.least_weight:
         return None
-    places = (binned.values[rows][:, usable] + np.arange(count) * bins).reshape(-1)
-    pulls = (
-        np.bincount(places, np.repeat(pull[rows], count), count * bins).reshape(count, bins).cumsum(axis=1)
-    )
-    bends = (
-        np.bincount(places, np.repeat(bend[rows], count), count * bins).reshape(count, bins).cumsum(axis=1)
-    )
+    cells = (binned.values[rows][:, usable] + np.arange(count) * bins).reshape(-1)
+    pulls = np.bincount(cells, np.repeat(pull[rows], count), count * bins).reshape(count, bins).cumsum(axis=1)
+    bends = np.bincount(cells, np.repeat(bend[rows], count), count * bins).reshape(count, bins).cumsum(axis=1)
     gain = (
         pulls**2 / (bends + recipe.ridge)
         + (whole_pull - pulls) ** 2 / (whole_bend - bends + recipe.ridge)

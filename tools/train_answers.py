@@ -78,11 +78,11 @@ def tree_table(trees: list[Tree], names: list[str]) -> dict[str, list[object]]:
     """The trees over only those columns that they use; `~` marks a feature less its mean over the options."""
     columns = [*(f"~{name}" for name in names), *names]
     used = sorted({int(tree[at]) for tree in trees for at in (0, 2, 6)})
-    place = {column: at for at, column in enumerate(used)}
+    index_of = {column: at for at, column in enumerate(used)}
     return {
         "columns": [columns[column] for column in used],
         "trees": [
-            [place[int(value)] if at in {0, 2, 6} else value for at, value in enumerate(tree)]
+            [index_of[int(value)] if at in {0, 2, 6} else value for at, value in enumerate(tree)]
             for tree in trees
         ],
     }

@@ -52,7 +52,7 @@ def write(
             os.fchmod(file.fileno(), mode)
             file.write(content)
         if durable:
-            put_in_place(draft_path, path)
+            replace_file(draft_path, path)
         else:
             draft_path.replace(path)
     except BaseException:
@@ -60,7 +60,7 @@ def write(
         raise
 
 
-def put_in_place(draft: Path, path: Path) -> None:
+def replace_file(draft: Path, path: Path) -> None:
     """Rename the finished draft to the path. On return, content and name are on disk. Raises OSError."""
     _sync(draft, os.O_RDONLY)
     draft.replace(path)

@@ -40,13 +40,13 @@ class _StyleRule:
 
 
 @dataclass(frozen=True, slots=True)
-class _StyleSheet:
+class _Stylesheet:
     """Rules with simple selectors (`rect`, `.box`, `#id`, `text.small`); all others are left out."""
 
     _rules: dict[str, list[_StyleRule]] = field(default_factory=dict)
 
     @classmethod
-    def parse(cls, css: str) -> "_StyleSheet":
+    def parse(cls, css: str) -> "_Stylesheet":
         rules: dict[str, list[_StyleRule]] = {}
         for rule in islice(_rules(css), _MAX_RULES):
             rules.setdefault(min(rule.marks, default=rule.tag), []).append(rule)
@@ -160,8 +160,8 @@ def safe_svg(raw: str) -> str | None:
     references stay within it, and every element is closed. Whatever exceeds a limit is cut off.
     """
     raw = _COMMENT.sub("", UNSAFE.sub("", raw[:MAX_CHARACTERS])).replace("<![CDATA[", "").replace("]]>", "")
-    sheet = _StyleSheet.parse(" ".join(_STYLE.findall(raw)))
-    sanitizer = _Sanitizer(sheet, prefix=f"f{hashlib.sha256(raw.encode()).hexdigest()[:8]}-")
+    stylesheet = _Stylesheet.parse(" ".join(_STYLE.findall(raw)))
+    sanitizer = _Sanitizer(stylesheet, prefix=f"f{hashlib.sha256(raw.encode()).hexdigest()[:8]}-")
     root = _ROOT.search(raw)
     for piece in raw[root.end() :].split("<") if root else ():
         sanitizer.feed(piece)
@@ -171,8 +171,8 @@ def safe_svg(raw: str) -> str | None:
 class _Sanitizer:
     """Reads a drawing in pieces, each from one `<` to the next, and writes the harmless parts."""
 
-    def __init__(self, sheet: _StyleSheet, *, prefix: str) -> None:
-        self._sheet = sheet
+    def __init__(self, stylesheet: _Stylesheet, *, prefix: str) -> None:
+        self._stylesheet = stylesheet
         self._prefix = prefix
         self._out: list[str] = []
         self._open: list[str] = []
@@ -259,7 +259,7 @@ class _Sanitizer:
         for key, *values in _ATTRIBUTE.findall(markup):
             raw.setdefault(key.lower(), unescape("".join(values)))
         attributes = {_ATTRIBUTES[key]: value for key, value in raw.items() if key in _ATTRIBUTES}
-        attributes |= self._sheet.declarations_for(name, raw.get("class", "").split(), raw.get("id"))
+        attributes |= self._stylesheet.declarations_for(name, raw.get("class", "").split(), raw.get("id"))
         attributes |= _declarations(raw.get("style", ""))
         if name == "svg" and not self._open:
             attributes = {"xmlns": _NAMESPACE} | _with_view_box(attributes)

@@ -229,8 +229,8 @@ def _ordered(plain: str) -> tuple[LabelledPart, ...]:
             parts[-1] = parts[-1]._replace(text=f"{parts[-1].text} {sentence}")
         else:
             parts.append(LabelledPart(role, "", sentence))
-    places = [_IN_ORDER.index(part.role) for part in parts]
-    in_order = all(left < right for left, right in pairwise(places))
+    indices = [_IN_ORDER.index(part.role) for part in parts]
+    in_order = all(left < right for left, right in pairwise(indices))
     return tuple(parts) if in_order and len(parts) >= len(_BY_LETTER) else ()
 
 
@@ -336,7 +336,7 @@ _PART_OPENING = re.compile(
     r"|for (?:ai )?practitioners, (?:this|the (?:principal |main |key )?(?:implication|takeaway)) (?:implies|is|means|suggests)(?: that)?\s+",
     re.IGNORECASE,
 )  # fmt: skip
-_TELLS_RESULT = re.compile(
+_STATES_RESULT = re.compile(
     r"\b(?:achiev|outperform|surpass|exceed|improv|reduc|state-of-the-art|sota\b|speedup|faster|gain|accura|attain|reach|boost|better than|competitive)"
     r"|\d\s?%|优于|超过|达到|提升|提高|降低|超越|最先进",
     re.IGNORECASE,
@@ -424,7 +424,7 @@ def _result_sentences(summaries: Sequence[CleanSummary], parts: Sequence[Labelle
         yield from sorted(results, key=lambda sentence: not any(sign.isdigit() for sign in sentence))
     for summary in summaries:
         if not summary.parts:
-            yield from (sentence for sentence in sentences(summary.text) if _TELLS_RESULT.search(sentence))
+            yield from (sentence for sentence in sentences(summary.text) if _STATES_RESULT.search(sentence))
 
 
 def _without_result_opening(sentence: str) -> str:
@@ -451,7 +451,7 @@ def _shortened(sentence: str, room: int) -> str:
     ]
     for end in reversed(ends):
         clause = _LEFT_OVER.sub("", sentence[:end].rstrip(" ,;:，；"))
-        if _TELLS_RESULT.search(clause) and clause.count("(") == clause.count(")"):
+        if _STATES_RESULT.search(clause) and clause.count("(") == clause.count(")"):
             return _with_full_stop(clause)
     return ""
 

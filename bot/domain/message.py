@@ -167,9 +167,9 @@ def next_message(rows: Sequence[_Row], *, is_document: bool) -> tuple[_Row, ...]
         return tuple(row for row in rows if row.message == head.message)
     if head.kind != "alert":
         return (head,)
-    together = [
+    alerts = [
         row
         for row in rows
         if row.message is None and row.kind == "alert" and row.subscriber == head.subscriber
     ]
-    return tuple(together[:MOST_PAPERS])
+    return tuple(alerts[:MOST_PAPERS])

@@ -29,7 +29,7 @@ _CORRECTED: frozenset[Gain] = frozenset({"answers"})
 """Gains that are worth a correction by a new message: the earlier message is wrong."""
 _SHOWN: frozenset[State] = WENT_OUT | {"sending"}
 """States of an alert whose message may show the old text (which version a `sending` one shows is unknown)."""
-_ON_ITS_WAY: frozenset[State] = WENT_OUT | OPEN | {"uncertain"}
+_MAY_ARRIVE: frozenset[State] = WENT_OUT | OPEN | {"uncertain"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -217,7 +217,7 @@ class _Planner:
             self._edit(route, subscriber, paper)
         if can.corrects and state in _SHOWN and gains & _CORRECTED and _carries(route.channel):
             self._correct(route, subscriber, paper)
-        if "quiz" in gains and state in _ON_ITS_WAY:
+        if "quiz" in gains and state in _MAY_ARRIVE:
             self._ask(route, subscriber, paper)
 
     def _edit(self, route: _Route, subscriber: Subscriber, paper: PaperId) -> None:

@@ -34,7 +34,7 @@ _LEAST_WAIT = 0.05
 """Least seconds between two attempts to claim while a delivery is due that cannot be claimed."""
 LEASE_CHECK_INTERVAL = timedelta(seconds=2)
 """Interval at which expired leases are looked for while another process has one: it may have died."""
-_BEGUN_TOGETHER = 4
+_MOST_BEGUN = 4
 """Most claims begun in one transaction. If the process dies before the last of their requests has left, some are taken
 for uncertain that were never sent, unless the store can read the marks. So they are few; on channels where sending twice
 is harmless this does not matter, and the limit is IN_FLIGHT.
@@ -59,19 +59,19 @@ class _Flush:
     """Settled rows by the state in which they ended."""
     late: timedelta = timedelta(0)
     """The longest time for which a delivery had been due."""
-    ending: bool = False
+    stopping: bool = False
     """True once nothing more is claimed."""
     cut_off: bool = False
     """What is in flight is cancelled."""
 
 
 class BeginQueue:
-    """Queue of claims whose requests are about to go out: up to `together` of them are begun in one transaction."""
+    """Queue of claims whose requests are about to go out: up to `most` of them are begun in one transaction."""
 
-    def __init__(self, outbox: OutboxStore, *, together: int) -> None:
+    def __init__(self, outbox: OutboxStore, *, most: int) -> None:
         self._outbox = outbox
-        self._together = together
-        self._turn = asyncio.Lock()
+        self._most = most
+        self._lock = asyncio.Lock()
         self._open: list[Claim] | None = None
         self._written: asyncio.Task[frozenset[int]]
 
@@ -82,7 +82,7 @@ class BeginQueue:
         between the mark and the write.
         """
         batch = self._open
-        if batch is None or len(batch) == self._together or self._written.done():
+        if batch is None or len(batch) == self._most or self._written.done():
             batch = self._open = []
             self._written = asyncio.create_task(self._write_down(batch))
         batch.append(claim)
@@ -91,7 +91,7 @@ class BeginQueue:
         self._outbox.mark(claim)
 
     async def _write_down(self, batch: list[Claim]) -> frozenset[int]:
-        async with self._turn:
+        async with self._lock:
             if self._open is batch:
                 self._open = None
             return await asyncio.to_thread(self._outbox.begin, batch)
@@ -126,7 +126,7 @@ class Dispatcher:
         )
         self._breaker = CircuitBreaker(store=stops, limiter=self._limiter, incidents=incidents, now=clock.now)
         queues = {
-            kind: BeginQueue(outbox, together=IN_FLIGHT if kind in self._harmless else _BEGUN_TOGETHER)
+            kind: BeginQueue(outbox, most=IN_FLIGHT if kind in self._harmless else _MOST_BEGUN)
             for kind in publishers
         }
         self._sender = Sender(
@@ -143,7 +143,7 @@ class Dispatcher:
             rng=rng,
         )
         self._stopping = False
-        self._turn, self._awake = asyncio.Lock(), asyncio.Event()
+        self._lock, self._awake = asyncio.Lock(), asyncio.Event()
         self._unsettled: list[SendResult] = []
 
     def stop(self) -> None:
@@ -173,7 +173,7 @@ class Dispatcher:
         cancelled, it claims nothing more, and what has no answer after `SendRules.grace` is uncertain. Raises StateError;
         outcomes that could not be settled are kept for the next call.
         """
-        async with self._turn:
+        async with self._lock:
             flush = _Flush(expired_at=self._clock.now())
             work = asyncio.create_task(self._work(flush))
             try:
@@ -189,7 +189,7 @@ class Dispatcher:
         )
 
     async def _end(self, flush: _Flush, work: "asyncio.Task[Counter[State]]") -> None:
-        flush.ending = True
+        flush.stopping = True
         self._awake.set()
         await asyncio.wait({work}, timeout=self._rules.grace.total_seconds())
         flush.cut_off = True
@@ -272,11 +272,11 @@ class Dispatcher:
 
     def _room(self, flush: _Flush, kind: ChannelKind) -> int:
         """Number of claims that may still be made: as many as get their slots within a second or two."""
-        if self._stopping or flush.ending:
+        if self._stopping or flush.stopping:
             return 0
         most = min(IN_FLIGHT, self._publishers[kind].capabilities.at_once or IN_FLIGHT)
-        under_way = sum(in_flight.claim.target.kind == kind for in_flight in flush.flight.values())
-        free, room = most - under_way, self._limiter.room(kind, under_way)
+        busy = sum(in_flight.claim.target.kind == kind for in_flight in flush.flight.values())
+        free, room = most - busy, self._limiter.room(kind, busy)
         return free if room is None else min(free, room)
 
     async def _wait_for_change(self, flush: _Flush) -> None:

@@ -136,8 +136,8 @@ class MatchedText:
     """(term, field, text), in reading order."""
 
 
-PaceUnit = Literal["day", "week", "month", "year"]
-_PACE_UNITS: dict[PaceUnit, float] = {"day": 1, "week": 7, "month": 30.4, "year": 365}
+FrequencyUnit = Literal["day", "week", "month", "year"]
+_FREQUENCY_UNITS: dict[FrequencyUnit, float] = {"day": 1, "week": 7, "month": 30.4, "year": 365}
 """Number of days of each unit of time."""
 
 
@@ -171,13 +171,13 @@ class QueryPreview:
         return round(self.found / self.covered, 3)
 
     @property
-    def pace(self) -> tuple[int, PaceUnit] | None:
+    def frequency(self) -> tuple[int, FrequencyUnit] | None:
         """About how many matches there are in the shortest unit that has one: (3, "week"); None without matches."""
         if not self.per_day:
             return None
-        longest: PaceUnit = "year"
-        unit = next((unit for unit, days in _PACE_UNITS.items() if self.per_day * days >= 1), longest)
-        return round(self.per_day * _PACE_UNITS[unit]), unit
+        longest: FrequencyUnit = "year"
+        unit = next((unit for unit, days in _FREQUENCY_UNITS.items() if self.per_day * days >= 1), longest)
+        return round(self.per_day * _FREQUENCY_UNITS[unit]), unit
 
     @property
     def verdict(self) -> Literal["dead", "flood", "fine"]:

@@ -1,4 +1,4 @@
-"""History: what became of papers for a subscriber, in full of one paper (`story`), or of a day's papers (`ledger`).
+"""History: what became of papers for a subscriber, in full of one paper (`paper_history`), or of a day's papers (`ledger`).
 
 In the ledger every paper of the day has one fate, and every target of a matched paper one end, so that the sums agree:
 
@@ -59,7 +59,7 @@ class Verdict:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Story:
+class PaperHistory:
     """Everything that the state has on one paper and one subscriber."""
 
     paper: Paper
@@ -93,7 +93,7 @@ _NOT_SENT: Mapping[Rule | None, NotSentReason] = {
 """Reason why a paper was not sent, by the rule of its notice; for other rules its targets are newer."""
 
 
-def story(
+def paper_history(
     paper: PaperId,
     subscriber: Subscriber,
     *,
@@ -103,8 +103,8 @@ def story(
     stops: IncidentStore,
     incidents: Sequence[Incident] = (),
     paused: Sequence[str] = (),
-) -> Story | None:
-    """The story of a paper and a subscriber; None where no digest has named the paper."""
+) -> PaperHistory | None:
+    """The history of a paper and a subscriber; None where no digest has named the paper."""
     stored = papers.stored([paper]).get(paper)
     if stored is None:
         return None
@@ -112,7 +112,7 @@ def story(
     rows = deliveries.deliveries_on(subscriber.id, [paper])
     targets = {channel.target for channel in subscriber.channels} | {row.target for row in rows}
     kinds = {target.partition(":")[0] for target in targets}
-    return Story(
+    return PaperHistory(
         paper=stored.paper,
         subscriber=subscriber,
         digests=digests.digests_on(paper),
@@ -180,26 +180,26 @@ def _like_verdict(
     )
 
 
-def why_not_queued(story: Story) -> str | None:
+def why_not_queued(history: PaperHistory) -> str | None:
     """Why no alert was planned; None where one was, or where the paper does not match."""
-    if any(row.kind == "alert" for row in story.deliveries):
+    if any(row.kind == "alert" for row in history.deliveries):
         return None
-    if story.being_planned:
+    if history.being_planned:
         return "it is still being planned; `paperboy status` shows how far that is"
-    return _why_not_noticed(story) if story.notice is None else _why_not_sent(story, story.notice)
+    return _why_not_noticed(history) if history.notice is None else _why_not_sent(history, history.notice)
 
 
-def _why_not_noticed(story: Story) -> str | None:
-    if all(verdict.why is None for verdict in story.verdicts):
+def _why_not_noticed(history: PaperHistory) -> str | None:
+    if all(verdict.why is None for verdict in history.verdicts):
         return None
-    if story.registered_at is None:
+    if history.registered_at is None:
         return "paperboy has not run for this subscriber yet"
     return "it was not asked for when the paper came: the subscription is newer, or was changed since"
 
 
-def _why_not_sent(story: Story, notice: NoticeRecord) -> str:
-    channels = story.subscriber.channels
-    matched = [verdict.subscription for verdict in story.verdicts if verdict.noticed]
+def _why_not_sent(history: PaperHistory, notice: NoticeRecord) -> str:
+    channels = history.subscriber.channels
+    matched = [verdict.subscription for verdict in history.verdicts if verdict.noticed]
     if not channels:
         return "the subscriber has no channels"
     if matched and not any(channel.takes(subscription) for channel in channels for subscription in matched):

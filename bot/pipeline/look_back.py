@@ -109,11 +109,11 @@ class LookBacks:
             return ""
         zone = subscriber.timezone
         since, until = (datetime.combine(day, time(), zone) for day in (monday - _WEEK, monday))
-        sheet = self._stats.between(channel.address, since, until, zone)
-        if not sheet.score.judged:
+        scores = self._stats.between(channel.address, since, until, zone)
+        if not scores.score.judged:
             return ""
-        lines = [words.week_score.format(right=sheet.score.right, judged=sheet.score.judged)]
-        if weak := weak_topics(sheet.topics)[:_WEAK]:
+        lines = [words.week_score.format(right=scores.score.right, judged=scores.score.judged)]
+        if weak := weak_topics(scores.topics)[:_WEAK]:
             topics = (
                 words.weak_topic.format(name=one_line(topic.name, 40), right=topic.right, judged=topic.judged)
                 for topic in weak

@@ -41,7 +41,7 @@ from bot.pipeline.ports.preferences import PreferenceStore, Proposal
 from bot.pipeline.subscribers import SubscriberRegistry
 
 _LANGUAGE_NAMES = {"english": "en", "英文": "en", "英语": "en", "chinese": "zh", "中文": "zh", "汉语": "zh"}
-_NO_PLACES = frozenset({"Factory", "localtime"})
+_NOT_GEOGRAPHIC = frozenset({"Factory", "localtime"})
 """Names among the time zones that are no places."""
 _ZONES_ALIKE = 0.8
 LONGEST_SNOOZE = timedelta(days=366)
@@ -246,8 +246,8 @@ class Preferences:
         Raises QuerySyntaxError, and ChoiceRefused where there are too many.
         """
         text = checked_query(query).text
-        wish = ChosenSubscription(name=_name(called or text), text=text, only=tuple(only))
-        return self._add(name, wish, channel, now)
+        chosen = ChosenSubscription(name=_name(called or text), text=text, only=tuple(only))
+        return self._add(name, chosen, channel, now)
 
     def add_reader(self, query: str, now: datetime, *, language: str = "en") -> str:
         """Make a new subscriber who gets a private feed of the query, in that language, and nothing else; gives their id.
@@ -274,20 +274,20 @@ class Preferences:
         """Subscribe to papers like this one."""
         stored = self._papers.stored([paper]).get(paper)
         title = stored.paper.title.partition(":")[0] if stored else paper
-        wish = ChosenSubscription(name=_name(f"like {title}"), like=(paper,), only=tuple(only))
-        return self._add(name, wish, channel, now)
+        chosen = ChosenSubscription(name=_name(f"like {title}"), like=(paper,), only=tuple(only))
+        return self._add(name, chosen, channel, now)
 
     def _add(
-        self, name: str, wish: ChosenSubscription, channel: ChosenChannel | None, now: datetime
+        self, name: str, chosen: ChosenSubscription, channel: ChosenChannel | None, now: datetime
     ) -> AddedSubscription:
         configured = self._registry.configured.get(name)
-        added = AddedSubscription(name=wish.name)
+        added = AddedSubscription(name=chosen.name)
 
         def change(choices: Choices) -> Choices:
             nonlocal added
-            wins = configured is not None and _find(configured.subscriptions, wish.name) is not None
-            known = choices.subscription(wish.name)
-            if known is not None and (known.text, known.like) == (wish.text, wish.like):
+            wins = configured is not None and _find(configured.subscriptions, chosen.name) is not None
+            known = choices.subscription(chosen.name)
+            if known is not None and (known.text, known.like) == (chosen.text, chosen.like):
                 added = AddedSubscription(name=known.name, is_new=False, wins=wins)
                 return choices
             if len(choices.subscriptions) >= MOST_SUBSCRIPTIONS:
@@ -296,7 +296,7 @@ class Preferences:
                     f"there are {MOST_SUBSCRIPTIONS} subscriptions already; remove one first",
                     most=MOST_SUBSCRIPTIONS,
                 )
-            new = replace(wish, name=_free_name(wish.name, choices))
+            new = replace(chosen, name=_free_name(chosen.name, choices))
             added = AddedSubscription(name=new.name, wins=wins)
             return replace(
                 choices,
@@ -475,7 +475,7 @@ class Preferences:
     def set_timezone(self, name: str, zone: str, now: datetime) -> str:
         """Set the IANA time zone, whose name may be in any case; gives its name. Raises ChoiceRefused, with the most similar one."""
         self._refuse_fixed(name, "timezone")
-        known = {zone_id.casefold(): zone_id for zone_id in available_timezones() - _NO_PLACES}
+        known = {zone_id.casefold(): zone_id for zone_id in available_timezones() - _NOT_GEOGRAPHIC}
         wanted = "_".join(zone.split())
         zone_name = known.get(wanted.casefold())
         if zone_name is None:

@@ -276,7 +276,7 @@ def _quiz(
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class ScoreSheet:
+class Scores:
     """A score, in all and by topic; `due` is the number of questions that come back today."""
 
     score: Score
@@ -304,7 +304,7 @@ class QuizStats:
         self._deliveries = deliveries
         self._registry = registry
 
-    def score(self, addresses: Sequence[str], person: int, now: datetime) -> ScoreSheet:
+    def score(self, addresses: Sequence[str], person: int, now: datetime) -> Scores:
         """The person's score in this chat; in their private chat the score in all chats."""
         chats = self._store.chats_at(addresses)
         cast = self._store.votes_by(person)
@@ -314,7 +314,7 @@ class QuizStats:
         members = {chat: frozenset({person}) for chat in self._store.chats_with(person)}
         answers = self._answers(cast, members)
         zone = self._zone(addresses, person)
-        return ScoreSheet(
+        return Scores(
             score=score(answers, now=now, zone=zone),
             topics=by_topic(
                 answers, self._store.topics({(answer.subscriber, answer.paper) for answer in answers})
@@ -322,7 +322,7 @@ class QuizStats:
             due=self._due(person, now, zone) if in_private else 0,
         )
 
-    def between(self, address: str, since: datetime, until: datetime, zone: ZoneInfo) -> ScoreSheet:
+    def between(self, address: str, since: datetime, until: datetime, zone: ZoneInfo) -> Scores:
         """The score of a chat's members together, from the first answers that they gave in that span of time."""
         chats = self._store.chats_at([address])
         if is_private(chats[0]):
@@ -334,7 +334,7 @@ class QuizStats:
         first = first_answers(self._answers(cast, members))
         answers = [answer for answer in first if since <= answer.at < until]
         topics = self._store.topics({(answer.subscriber, answer.paper) for answer in answers})
-        return ScoreSheet(score=score(answers, now=until, zone=zone), topics=by_topic(answers, topics))
+        return Scores(score=score(answers, now=until, zone=zone), topics=by_topic(answers, topics))
 
     def leaderboard(self, addresses: Sequence[str]) -> Board:
         """The chat's members by right answers; strangers and hidden members are counted, not named."""

@@ -26,10 +26,10 @@ _NO_LIMITS = Limits()
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Window:
-    """The messages under one limit: the number of those `under_way`, and when the others were answered."""
+    """The messages under one limit: the number of those `in_flight`, and when the others were answered."""
 
     limit: Limit
-    under_way: int = 0
+    in_flight: int = 0
     ended: tuple[datetime, ...] = ()
     """Oldest first."""
 
@@ -44,7 +44,7 @@ class Window:
     def free_at(self, now: datetime) -> datetime | None:
         """The first moment at which one more message may be sent; None while that depends on one under way."""
         window = self.at(now)
-        surplus = len(window.ended) + window.under_way - window.limit.most
+        surplus = len(window.ended) + window.in_flight - window.limit.most
         if surplus < 0:
             return now
         return window.ended[surplus] + window.limit.span if surplus < len(window.ended) else None
@@ -52,21 +52,21 @@ class Window:
     def with_send_begun(self, now: datetime) -> "Window":
         """The window with one more message under way."""
         window = self.at(now)
-        return replace(window, under_way=window.under_way + 1)
+        return replace(window, in_flight=window.in_flight + 1)
 
     def with_send_ended(self, now: datetime, *, messages: int = 1) -> "Window":
         """The window with one message less under way, which counts as `messages`: 0 where the service accepted none."""
         window = self.at(now)
         return replace(
             window,
-            under_way=max(window.under_way - 1, 0),
+            in_flight=max(window.in_flight - 1, 0),
             ended=(*window.ended, *(now for _ in range(messages))),
         )
 
     def is_idle(self, now: datetime) -> bool:
         """True where no message counts any more."""
         window = self.at(now)
-        return not window.ended and not window.under_way
+        return not window.ended and not window.in_flight
 
 
 @dataclass(slots=True)
@@ -94,7 +94,7 @@ class RateLimiter:
     def room(self, kind: ChannelKind, claimed: int) -> int | None:
         """Number of messages that may be claimed besides `claimed` ones, so that all get slots within AHEAD; None: any number."""
         window = self._channels.get(kind)
-        return None if window is None else max(window.limit.most - (claimed - window.under_way), 0)
+        return None if window is None else max(window.limit.most - (claimed - window.in_flight), 0)
 
     def block(self, kind: ChannelKind, until: datetime) -> None:
         """Block the channel until `until`; waiting sends return to the outbox."""
@@ -123,7 +123,7 @@ class RateLimiter:
 
     def forget(self) -> None:
         """Drop cached send history: another process may have sent meanwhile."""
-        self._targets = {name: window for name, window in self._targets.items() if window.under_way}
+        self._targets = {name: window for name, window in self._targets.items() if window.in_flight}
 
     def next_for(self, target: Target) -> datetime | None:
         """When the target may get its next message; None where it may now, or where that is unknown."""

@@ -20,7 +20,7 @@ def test_every_tree_asks_for_columns_that_there_are():
     model = load_model()
 
     assert all(
-        0 <= place < len(model.columns) for tree in model.trees for place in (tree[0], tree[2], tree[6])
+        0 <= index < len(model.columns) for tree in model.trees for index in (tree[0], tree[2], tree[6])
     )
 
 

@@ -44,9 +44,9 @@ def outside(tmp_path_factory) -> Path:
 
 
 def test_all_subfolders_are_searched_in_the_order_of_names(tmp_path):
-    for way in ("b/2.md", "a.md", "b/1.md", "c.md", "b/deep/er/0.md"):
-        (tmp_path / way).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / way).write_bytes(b"x")
+    for name in ("b/2.md", "a.md", "b/1.md", "c.md", "b/deep/er/0.md"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(b"x")
     assert names(tmp_path) == ["a.md", "b/1.md", "b/2.md", "b/deep/er/0.md", "c.md"]
 
 
@@ -200,16 +200,16 @@ def test_names_with_signs_that_nobody_sees_are_made_visible(tmp_path):
 
 
 def test_several_folders_keep_their_files_apart(tmp_path):
-    for way in ("tables/a.md", "pages/a.md", "pages/sub/b.md"):
-        (tmp_path / way).parent.mkdir(exist_ok=True)
-        (tmp_path / way).write_bytes(b"x")
+    for name in ("tables/a.md", "pages/a.md", "pages/sub/b.md"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"x")
     assert names(tmp_path / "tables", tmp_path / "pages") == ["a.md", "pages/a.md", "pages/sub/b.md"]
 
 
 def test_no_two_files_of_a_look_have_the_same_name(tmp_path):
-    for way in ("one/two/a.md", "two/a.md"):
-        (tmp_path / way).parent.mkdir(parents=True)
-        (tmp_path / way).write_bytes(b"x")
+    for name in ("one/two/a.md", "two/a.md"):
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).write_bytes(b"x")
     assert names(tmp_path / "one", tmp_path / "two") == ["two/a.md", "two/a.md (2)"]
 
 

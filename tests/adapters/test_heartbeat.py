@@ -18,21 +18,21 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_it_is_alive_for_a_minute_after_each_beat() -> None:
-    one = Heartbeat("sqlite:///a")
-    assert not one.is_alive(NOW)
-    one.beat(NOW)
-    assert one.last() == NOW
-    assert one.is_alive(NOW + LATE - timedelta(seconds=1))
-    assert not one.is_alive(NOW + LATE)
+    heartbeat = Heartbeat("sqlite:///a")
+    assert not heartbeat.is_alive(NOW)
+    heartbeat.beat(NOW)
+    assert heartbeat.last() == NOW
+    assert heartbeat.is_alive(NOW + LATE - timedelta(seconds=1))
+    assert not heartbeat.is_alive(NOW + LATE)
     assert not Heartbeat("sqlite:///b").is_alive(NOW)
-    one.end()
-    one.end()
-    assert not one.is_alive(NOW)
+    heartbeat.end()
+    heartbeat.end()
+    assert not heartbeat.is_alive(NOW)
 
 
 def test_a_link_that_somebody_laid_there_is_neither_followed_nor_believed(folder: Path) -> None:
-    one = Heartbeat("sqlite:///a")
-    one.beat(NOW)
+    heartbeat = Heartbeat("sqlite:///a")
+    heartbeat.beat(NOW)
     (file,) = folder.iterdir()
     file.unlink()
     target = folder / "precious"
@@ -40,8 +40,8 @@ def test_a_link_that_somebody_laid_there_is_neither_followed_nor_believed(folder
     before = target.stat().st_mtime
     file.symlink_to(target)
     os.utime(target, (before, before))
-    one.beat(NOW)
+    heartbeat.beat(NOW)
     assert target.stat().st_mtime == before
-    assert one.last() is None
-    one.end()
+    assert heartbeat.last() is None
+    heartbeat.end()
     assert file.is_symlink()

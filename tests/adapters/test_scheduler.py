@@ -56,8 +56,8 @@ def test_a_job_comes_round_when_it_wants_to():
 
 
 @given(st.timedeltas(timedelta(milliseconds=1), timedelta(days=1)), st.timedeltas(-NEVER, 2 * NEVER))
-def test_no_wish_makes_a_job_spin_or_stay_away(every, wish):
-    moment = next_run(NOW, every=every, wanted=NOW + wish)
+def test_no_wish_makes_a_job_spin_or_stay_away(every, delay):
+    moment = next_run(NOW, every=every, wanted=NOW + delay)
     assert NOW + min(SHORTEST_GAP, every) <= moment <= NOW + every
 
 

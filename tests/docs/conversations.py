@@ -120,7 +120,7 @@ def shown(sent: Sent) -> list[str]:
     """A message, poll or file as lines."""
     if isinstance(sent, SentPoll):
         options = [
-            f"  ({'x' if place in sent.correct else ' '}) {text}" for place, text in enumerate(sent.options)
+            f"  ({'x' if index in sent.correct else ' '}) {text}" for index, text in enumerate(sent.options)
         ]
         return [f"❔ {sent.question}", *options, f"  💡 {sent.explanation}"]
     if isinstance(sent, SentFile):
@@ -135,15 +135,15 @@ def marked(content: Formatted) -> str:
     raw = content.text.encode("utf-16-le")
     marks = sorted(
         (
-            place
+            index
             for entity in content.entities
             if entity.kind == "Bold"
-            for place in (entity.offset, entity.offset + entity.length)
+            for index in (entity.offset, entity.offset + entity.length)
         ),
         reverse=True,
     )
-    for place in marks:
-        raw = raw[: 2 * place] + "*".encode("utf-16-le") + raw[2 * place :]
+    for index in marks:
+        raw = raw[: 2 * index] + "*".encode("utf-16-le") + raw[2 * index :]
     return raw.decode("utf-16-le").replace("\u2060", "")
 
 

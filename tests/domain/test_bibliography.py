@@ -30,16 +30,16 @@ DOI = a_paper(
 
 def test_bibtex_is_read_whole_whatever_stands_in_a_title() -> None:
     text = bibtex([EVIL, PLAIN, PLAIN, DOI])
-    library = bibtexparser.parse_string(text)
-    assert library.failed_blocks == []
-    keys = [entry.key for entry in library.entries]
+    parsed = bibtexparser.parse_string(text)
+    assert parsed.failed_blocks == []
+    keys = [entry.key for entry in parsed.entries]
     assert keys == ["ghanem202650", "ghanem2026hala", "ghanem2026hala_2", "doi"]
-    first = {field.key: field.value for field in library.entries[0].fields}
+    first = {field.key: field.value for field in parsed.entries[0].fields}
     assert first["eprint"] == "2509.14001"
     assert first["primaryClass"] == "cs.CL"
     assert first["year"] == "2026"
     assert "\n" not in first["title"]
-    last = {field.key: field.value for field in library.entries[3].fields}
+    last = {field.key: field.value for field in parsed.entries[3].fields}
     assert last == {"title": last["title"], "doi": "10.1101/2025.01.01.1"}
 
 

@@ -11,9 +11,9 @@ from tests.builders import a_paper
 
 
 def fields(text: str) -> dict[str, str]:
-    library = bibtexparser.parse_string(text)
-    assert not library.failed_blocks
-    (entry,) = library.entries
+    parsed = bibtexparser.parse_string(text)
+    assert not parsed.failed_blocks
+    (entry,) = parsed.entries
     return {"key": entry.key, **{field.key: field.value for field in entry.fields}}
 
 

@@ -39,11 +39,11 @@ def test_any_name_gives_a_tag_uri(name: str):
 
 
 @given(st.text(max_size=8), st.text(max_size=8))
-def test_different_names_give_different_feeds(one: str, other: str):
+def test_different_names_give_different_feeds(name: str, other: str):
     def printable(text: str) -> str:
         return text.lower().encode(errors="replace").decode()
 
-    assert (feed_id(AUTHORITY, one) == feed_id(AUTHORITY, other)) == (printable(one) == printable(other))
+    assert (feed_id(AUTHORITY, name) == feed_id(AUTHORITY, other)) == (printable(name) == printable(other))
 
 
 INSTALLED = datetime(2026, 9, 1, 12, tzinfo=UTC)

@@ -52,21 +52,21 @@ def ended(*incidents: Incident) -> IncidentDiff:
 
 
 def test_the_beginning_is_told_in_plain_sentences() -> None:
-    (one,) = plan(began(an_incident()), [ALICE], NOW)
-    assert one.text.subject == "The source “tables in seeds” has fallen silent"
-    assert one.text.body == (
+    (alarm,) = plan(began(an_incident()), [ALICE], NOW)
+    assert alarm.text.subject == "The source “tables in seeds” has fallen silent"
+    assert alarm.text.body == (
         "Nothing since 2026-09-11: 4 digests have not come.\n\n"
         "Noticed on Friday, 18 September 2026 at 08:00 (UTC). The command “paperboy doctor” tells more. "
         "You will be told when it is over."
     )
-    assert (one.delivery.target, one.delivery.due_at) == ("telegram:1", NOW)
-    assert (one.delivery.kind, one.delivery.state) == ("alarm", "pending")
+    assert (alarm.delivery.target, alarm.delivery.due_at) == ("telegram:1", NOW)
+    assert (alarm.delivery.kind, alarm.delivery.state) == ("alarm", "pending")
 
 
 def test_the_end_is_told_with_when_it_was_noticed_in_the_readers_own_time() -> None:
     reader = a_subscriber("bob", a_channel(address="1"), timezone=ZoneInfo("Asia/Tokyo"))
-    (one,) = plan(ended(an_incident()), [reader], LATER)
-    assert (one.text.subject, one.text.body) == (
+    (alarm,) = plan(ended(an_incident()), [reader], LATER)
+    assert (alarm.text.subject, alarm.text.body) == (
         "The source “tables in seeds” is heard again",
         "It had fallen silent. That was noticed on Friday, 18 September 2026 at 17:00 (Asia/Tokyo).",
     )
@@ -120,9 +120,9 @@ def test_every_kind_of_trouble_has_words_for_its_beginning_and_its_end(
 
 def test_several_at_once_are_one_message_that_names_the_first_ones() -> None:
     many = [an_incident("unreadable", f"{n}.md", what="no digest?") for n in range(10)]
-    (one,) = plan(began(*many), [ALICE], NOW)
-    assert one.text.subject == "10 things need a look"
-    first, *_, more, end = one.text.body.split("\n\n")
+    (alarm,) = plan(began(*many), [ALICE], NOW)
+    assert alarm.text.subject == "10 things need a look"
+    first, *_, more, end = alarm.text.body.split("\n\n")
     assert first == "The file “0.md” cannot be read. No digest?"
     assert more == "And 2 more."
     assert end.startswith("Noticed on")
@@ -133,8 +133,8 @@ def test_several_at_once_are_one_message_that_names_the_first_ones() -> None:
 
 def test_a_description_of_more_than_three_hundred_characters_is_cut_between_words() -> None:
     def described(what: str) -> str:
-        (one,) = plan(began(an_incident(what=what)), [ALICE], NOW)
-        return one.text.body.partition("\n\n")[0]
+        (alarm,) = plan(began(an_incident(what=what)), [ALICE], NOW)
+        return alarm.text.body.partition("\n\n")[0]
 
     whole = "Many words, " * 24 + "twelve more."
     assert described(whole) == whole
@@ -153,8 +153,8 @@ def test_each_place_is_told_once_and_feeds_never() -> None:
 def test_a_stopped_channel_is_told_on_the_others() -> None:
     reader = a_subscriber("bob", a_channel(address="1"), a_channel("email", "b@example.org"))
     stopped = report_incident("email", STOPPED, "554 5.7.1 policy", (), NOW)
-    (one,) = plan(stopped, [reader], NOW)
-    assert (one.delivery.target, one.text.subject) == ("telegram:1", "No mails go out")
+    (alarm,) = plan(stopped, [reader], NOW)
+    assert (alarm.delivery.target, alarm.text.subject) == ("telegram:1", "No mails go out")
     over = resolve_incidents("email", stopped.open)
     (other,) = plan(over, [reader], LATER)
     assert (other.delivery.target, other.text.subject) == ("telegram:1", "Mails go out again")
@@ -167,14 +167,14 @@ def test_a_stopped_channel_is_told_on_the_others() -> None:
 
 def test_quiet_hours_hold_it_back() -> None:
     asleep = a_subscriber("bob", a_channel(address="1"), quiet_hours=parse_quiet_hours("07:00-09:30"))
-    (one,) = plan(began(an_incident()), [asleep], NOW)
-    assert one.delivery.due_at == NOW + timedelta(minutes=90)
+    (alarm,) = plan(began(an_incident()), [asleep], NOW)
+    assert alarm.delivery.due_at == NOW + timedelta(minutes=90)
 
 
 def test_the_same_news_has_the_same_key_and_another_incident_another() -> None:
     def key(found: IncidentDiff, now=NOW) -> str:
-        (one,) = plan(found, [ALICE], now)
-        return one.delivery.key
+        (alarm,) = plan(found, [ALICE], now)
+        return alarm.delivery.key
 
     assert key(began(an_incident())) == key(began(an_incident(what="other words")), LATER)
     assert key(began(an_incident())) != key(ended(an_incident()))
@@ -203,8 +203,10 @@ def test_looks_at_sources_leave_the_channels_incidents_alone() -> None:
 
 
 def test_a_topic_that_is_gone_is_told_where_its_messages_go() -> None:
-    (one,) = plan(report_incident("telegram:1/7", TOPIC_GONE, "thread not found", (), NOW), [ALICE], NOW)
-    assert one.text.subject == "The topic “telegram:1/7” is not found, so its messages go to the chat itself"
+    (alarm,) = plan(report_incident("telegram:1/7", TOPIC_GONE, "thread not found", (), NOW), [ALICE], NOW)
+    assert (
+        alarm.text.subject == "The topic “telegram:1/7” is not found, so its messages go to the chat itself"
+    )
 
 
 # --- sources ----------------------------------------------------------------------------------------------

@@ -170,9 +170,9 @@ def test_changing_back_restores_the_bytes() -> None:
 def test_a_saved_list_that_cannot_be_trusted_is_refused() -> None:
     found = parsed("rag", "model", "graph NEAR/3 neural")
     data = PersistentIndex(found).to_bytes()
-    for place in range(0, len(data), 3):
+    for index in range(0, len(data), 3):
         damaged = bytearray(data)
-        damaged[place] ^= 4
+        damaged[index] ^= 4
         with pytest.raises(IndexUnusable):
             PersistentIndex.from_bytes(damaged, found)
     for end in (0, 4, 8, 50, 64, 200, len(data) - 1):

@@ -20,8 +20,8 @@ def test_a_followed_author_weighs_more_than_a_title():
 
 
 def test_two_subscriptions_outweigh_one():
-    one = a_reason("x", ("title", "x"))
-    assert relevance((one, a_reason("y", ("summary", "y"))), PAPER) > relevance((one,), PAPER)
+    reason = a_reason("x", ("title", "x"))
+    assert relevance((reason, a_reason("y", ("summary", "y"))), PAPER) > relevance((reason,), PAPER)
 
 
 def test_each_further_thing_that_matched_weighs_a_little():
@@ -31,9 +31,9 @@ def test_each_further_thing_that_matched_weighs_a_little():
 
 
 def test_the_weightiest_field_counts_whatever_the_order():
-    one = a_reason("x", ("summary", "a"), ("title", "b"))
+    reason = a_reason("x", ("summary", "a"), ("title", "b"))
     other = a_reason("x", ("title", "b"), ("summary", "a"))
-    assert relevance((one,), PAPER) == relevance((other,), PAPER)
+    assert relevance((reason,), PAPER) == relevance((other,), PAPER)
 
 
 def test_what_an_editor_picked_survives_a_small_limit():

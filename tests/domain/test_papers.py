@@ -166,7 +166,7 @@ def test_without_a_number_the_title_names_the_paper():
 
 
 @pytest.mark.parametrize(
-    ("one", "other"),
+    ("title", "other"),
     [
         ("Vision-Language Models", "vision language models"),
         ("Café au lait: a study", "Cafe\u0301 AU LAIT — a study"),
@@ -175,8 +175,8 @@ def test_without_a_number_the_title_names_the_paper():
         ("Straße", "STRASSE"),
     ],
 )
-def test_titles_that_differ_in_dress_only_are_the_same(one: str, other: str):
-    assert folded_title(one) == folded_title(other)
+def test_titles_that_differ_in_dress_only_are_the_same(title: str, other: str):
+    assert folded_title(title) == folded_title(other)
 
 
 def test_titles_of_signs_alone_are_not_the_same_work():
@@ -562,11 +562,13 @@ def test_a_paper_holds_each_source_summary_and_language_once(sayings: list[tuple
     )
 )
 def test_in_any_order_the_same_days_sources_and_keys_are_known(both):
-    one, other = map(merged, both)
-    assert (one.date, one.latest, set(one.digests)) == (other.date, other.latest, set(other.digests))
-    assert {edition.language for edition in one.editions} == {edition.language for edition in other.editions}
-    assert one.has_quiz == other.has_quiz
-    for edition in one.editions:
+    paper, other = map(merged, both)
+    assert (paper.date, paper.latest, set(paper.digests)) == (other.date, other.latest, set(other.digests))
+    assert {edition.language for edition in paper.editions} == {
+        edition.language for edition in other.editions
+    }
+    assert paper.has_quiz == other.has_quiz
+    for edition in paper.editions:
         keyed = sum(question.keyed for question in edition.quiz)
         assert keyed == sum(question.keyed for question in other.edition(edition.language).quiz)
 
@@ -574,7 +576,7 @@ def test_in_any_order_the_same_days_sources_and_keys_are_known(both):
 @given(ENTRIES, ENTRIES)
 def test_two_digests_of_different_days_give_one_paper_in_any_order(first: Entry, second: Entry):
     sayings = [(first, "a.md", DAY), (second, "b.md", DAY + timedelta(days=1))]
-    one, other = merged(sayings), merged(sayings[::-1])
+    paper, other = merged(sayings), merged(sayings[::-1])
     for part in (
         "title",
         "authors",
@@ -586,7 +588,7 @@ def test_two_digests_of_different_days_give_one_paper_in_any_order(first: Entry,
         "comment",
         "score",
     ):
-        assert getattr(one, part) == getattr(other, part)
-    assert {summary.text for summary in one.summaries} == {summary.text for summary in other.summaries}
-    for edition in one.editions:
+        assert getattr(paper, part) == getattr(other, part)
+    assert {summary.text for summary in paper.summaries} == {summary.text for summary in other.summaries}
+    for edition in paper.editions:
         assert edition == next(same for same in other.editions if same.language == edition.language)

@@ -420,7 +420,7 @@ def test_a_paper_on_two_channels_counts_once():
 
 
 @given(
-    st.lists(st.tuples(st.integers(1, 4), st.booleans()), max_size=4, unique_by=lambda one: one[0]),
+    st.lists(st.tuples(st.integers(1, 4), st.booleans()), max_size=4, unique_by=lambda pair: pair[0]),
     st.dictionaries(st.integers(1, 4), st.sampled_from(STATES)),
     st.sampled_from([None, 0, 1, 3]),
 )

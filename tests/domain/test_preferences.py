@@ -151,8 +151,8 @@ def test_an_exclusion_that_would_leave_nothing_of_a_query_is_left_out_there() ->
 
 def test_papers_like_others_keep_their_exclusions() -> None:
     liked = Subscription(name="like it", text="like 1", like=(PaperId("arxiv:1"),))
-    wish = ChosenSubscription(name="like Hala", like=(PaperId("arxiv:2509.14008"),))
-    person = laid_over(a_subscriber(asks=(liked,)), Choices(subscriptions=(wish,), exclude=("survey",)))
+    chosen = ChosenSubscription(name="like Hala", like=(PaperId("arxiv:2509.14008"),))
+    person = laid_over(a_subscriber(asks=(liked,)), Choices(subscriptions=(chosen,), exclude=("survey",)))
     assert [subscription.unless for subscription in person.subscriptions] == [(parse("survey"),)] * 2
     assert person.subscriptions[1].text == "like 2509.14008"
 

@@ -1,4 +1,4 @@
-"""Subscribers, what they asked for, and the places where it goes."""
+"""Subscribers, what they asked for, and the targets it goes to."""
 
 import pytest
 

@@ -75,7 +75,7 @@ class Recorder(PreviewPublisher):
         return receipt
 
 
-class Trial:
+class Installation:
     """One state, over which paperboy is started again and again."""
 
     def __init__(self, folder: Path, *people: Subscriber) -> None:
@@ -164,148 +164,148 @@ class Trial:
         )
 
 
-async def empty_folder(trial: Trial) -> None:
-    await trial.look()
-    trial.clock.advance(seconds=3)
-    await trial.look(*trial.digests(210, quiz=True))
+async def empty_folder(installation: Installation) -> None:
+    await installation.look()
+    installation.clock.advance(seconds=3)
+    await installation.look(*installation.digests(210, quiz=True))
 
 
-async def missing_folder(trial: Trial) -> None:
-    await trial.look()
-    trial.restart()
-    await trial.look(*trial.digests(210, quiz=True))
+async def missing_folder(installation: Installation) -> None:
+    await installation.look()
+    installation.restart()
+    await installation.look(*installation.digests(210, quiz=True))
 
 
-async def once_twice(trial: Trial) -> None:
-    await trial.look()
-    await trial.pass_time(timedelta(days=1))
-    trial.restart()
-    await trial.look(*trial.digests(210, quiz=True))
-    trial.restart()
-    await trial.look()
+async def once_twice(installation: Installation) -> None:
+    await installation.look()
+    await installation.pass_time(timedelta(days=1))
+    installation.restart()
+    await installation.look(*installation.digests(210, quiz=True))
+    installation.restart()
+    await installation.look()
 
 
-async def slow_copy(trial: Trial) -> None:
-    await trial.look()
-    for file in trial.digests(210, quiz=True):
-        trial.clock.advance(seconds=20)
-        await trial.look(file)
+async def slow_copy(installation: Installation) -> None:
+    await installation.look()
+    for file in installation.digests(210, quiz=True):
+        installation.clock.advance(seconds=20)
+        await installation.look(file)
 
 
-async def slow_copy_newest_first(trial: Trial) -> None:
-    await trial.look()
-    for file in reversed(trial.digests(210, quiz=True)):
-        trial.clock.advance(seconds=20)
-        await trial.look(file)
+async def slow_copy_newest_first(installation: Installation) -> None:
+    await installation.look()
+    for file in reversed(installation.digests(210, quiz=True)):
+        installation.clock.advance(seconds=20)
+        await installation.look(file)
 
 
-async def seeds_then_one(trial: Trial) -> None:
+async def seeds_then_one(installation: Installation) -> None:
     """Somebody drops a digest of their own beside the seeds, to try it."""
-    await trial.look(*trial.digests(3))
-    trial.clock.advance(seconds=40)
-    await trial.look(trial.digest(TODAY + timedelta(days=1), 5))
+    await installation.look(*installation.digests(3))
+    installation.clock.advance(seconds=40)
+    await installation.look(installation.digest(TODAY + timedelta(days=1), 5))
 
 
-async def import_then_next_day(trial: Trial) -> None:
-    history = trial.digests(210, until=TODAY - timedelta(days=1), source="history")
-    trial.files += len(history)
-    trial.world.look(*history, tell=False)
-    trial.restart()
-    trial.clock.advance(minutes=1)
-    await trial.look(trial.digest(TODAY, 46, "inbox"))
+async def import_then_next_day(installation: Installation) -> None:
+    history = installation.digests(210, until=TODAY - timedelta(days=1), source="history")
+    installation.files += len(history)
+    installation.world.look(*history, send=False)
+    installation.restart()
+    installation.clock.advance(minutes=1)
+    await installation.look(installation.digest(TODAY, 46, "inbox"))
 
 
-async def second_archive(trial: Trial) -> None:
-    await trial.look(trial.digest(TODAY))
-    await trial.pass_time(timedelta(days=1))
-    await trial.look(*trial.digests(100, until=TODAY - timedelta(days=30), source="other"))
+async def second_archive(installation: Installation) -> None:
+    await installation.look(installation.digest(TODAY))
+    await installation.pass_time(timedelta(days=1))
+    await installation.look(*installation.digests(100, until=TODAY - timedelta(days=30), source="other"))
 
 
-async def older_archive(trial: Trial) -> None:
+async def older_archive(installation: Installation) -> None:
     """An archive of the same source, added after its first look gave everybody their share."""
-    await trial.look(*trial.digests(5))
-    await trial.pass_time(timedelta(days=1))
-    await trial.look(*trial.digests(100, until=TODAY - timedelta(days=30)))
+    await installation.look(*installation.digests(5))
+    await installation.pass_time(timedelta(days=1))
+    await installation.look(*installation.digests(100, until=TODAY - timedelta(days=30)))
 
 
-async def three_weeks_away(trial: Trial) -> None:
-    await trial.look(trial.digest(TODAY))
-    await trial.pass_time(timedelta(days=21))
-    trial.restart()
-    await trial.look(*trial.digests(21, until=TODAY + timedelta(days=21)))
-    await trial.pass_time(timedelta(hours=1))
+async def three_weeks_away(installation: Installation) -> None:
+    await installation.look(installation.digest(TODAY))
+    await installation.pass_time(timedelta(days=21))
+    installation.restart()
+    await installation.look(*installation.digests(21, until=TODAY + timedelta(days=21)))
+    await installation.pass_time(timedelta(hours=1))
 
 
-async def new_subscriber(trial: Trial) -> None:
-    trial.people = (a_subscriber("away", a_channel(address="7"), asks=("cats",)),)
-    trial.restart()
-    await trial.look(*trial.digests(5))
-    trial.people = (*trial.people, ANN)
-    trial.restart()
-    await trial.look(trial.digest(TODAY + timedelta(days=1), 5))
+async def new_subscriber(installation: Installation) -> None:
+    installation.people = (a_subscriber("away", a_channel(address="7"), asks=("cats",)),)
+    installation.restart()
+    await installation.look(*installation.digests(5))
+    installation.people = (*installation.people, ANN)
+    installation.restart()
+    await installation.look(installation.digest(TODAY + timedelta(days=1), 5))
 
 
-async def new_keyword(trial: Trial) -> None:
-    trial.people = (a_subscriber("ann", a_channel(quizzes="all"), asks=("cats",)),)
-    trial.restart()
-    await trial.look(*trial.digests(5))
+async def new_keyword(installation: Installation) -> None:
+    installation.people = (a_subscriber("ann", a_channel(quizzes="all"), asks=("cats",)),)
+    installation.restart()
+    await installation.look(*installation.digests(5))
     both = (a_subscription("cats"), a_subscription("language models"))
-    trial.people = (a_subscriber("ann", a_channel(quizzes="all"), asks=both),)
-    trial.restart()
-    await trial.look(trial.digest(TODAY + timedelta(days=1), 5))
+    installation.people = (a_subscriber("ann", a_channel(quizzes="all"), asks=both),)
+    installation.restart()
+    await installation.look(installation.digest(TODAY + timedelta(days=1), 5))
 
 
-def a_readme(trial: Trial, papers: int, first: int = 1000) -> FakeFile:
+def a_readme(installation: Installation, papers: int, first: int = 1000) -> FakeFile:
     """A file with the whole history, a day for every ten papers, the newest last."""
     entries = [an_entry(first + n, date=TODAY + timedelta(days=(n - 500) // 10)) for n in range(papers)]
-    return trial.file("README.md", a_digest(*entries, day=None))
+    return installation.file("README.md", a_digest(*entries, day=None))
 
 
-async def growing_readme(trial: Trial) -> None:
-    await trial.look(a_readme(trial, 500))
-    await trial.pass_time(timedelta(days=3))
-    await trial.look(a_readme(trial, 530))
+async def growing_readme(installation: Installation) -> None:
+    await installation.look(a_readme(installation, 500))
+    await installation.pass_time(timedelta(days=3))
+    await installation.look(a_readme(installation, 530))
 
 
-async def quiz_page(trial: Trial) -> None:
-    await trial.look(trial.digest(TODAY, 3, quiz=True))
+async def quiz_page(installation: Installation) -> None:
+    await installation.look(installation.digest(TODAY, 3, quiz=True))
 
 
-async def first_run_all(trial: Trial) -> None:
+async def first_run_all(installation: Installation) -> None:
     """Everything is wanted: the guard alone stands between it and the telephone."""
-    trial.first_run = None
-    trial.restart()
-    await trial.look(*trial.digests(60, quiz=True))
-    await trial.pass_time(timedelta(hours=1))
+    installation.first_run = None
+    installation.restart()
+    await installation.look(*installation.digests(60, quiz=True))
+    await installation.pass_time(timedelta(hours=1))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Case:
-    """A story, and how many papers and messages it sends; the guard's limits hold in each."""
+    """What is done in one case, and how many papers and messages it sends; the guard's limits hold in each."""
 
     name: str
-    story: Callable[[Trial], "asyncio._CoroutineLike[None]"]
+    steps: Callable[[Installation], "asyncio._CoroutineLike[None]"]
     papers: int
     messages: int
     polls: int = 0
 
 
 CASES = (
-    Case(name="empty folder, then 210 files", story=empty_folder, papers=3, messages=1, polls=9),
-    Case(name="missing folder, restart, 210 files", story=missing_folder, papers=3, messages=1, polls=9),
-    Case(name="`once`, 210 files, `once` twice", story=once_twice, papers=3, messages=1, polls=9),
-    Case(name="210 files copied one by one", story=slow_copy, papers=11, messages=3, polls=33),
-    Case(name="the same, newest first", story=slow_copy_newest_first, papers=11, messages=3, polls=33),
-    Case(name="seeds, then one digest dropped", story=seeds_then_one, papers=8, messages=2),
-    Case(name="import of 210, then the next day's 46", story=import_then_next_day, papers=46, messages=1),
-    Case(name="archive of a second source added", story=second_archive, papers=7, messages=2),
-    Case(name="older archive of the same source", story=older_archive, papers=3, messages=1),
-    Case(name="three weeks away, 21 digests", story=three_weeks_away, papers=88, messages=2),
-    Case(name="a new subscriber, and a digest", story=new_subscriber, papers=8, messages=1),
-    Case(name="a new keyword, and a digest", story=new_keyword, papers=8, messages=1),
-    Case(name="README of 500 grows by 30", story=growing_readme, papers=33, messages=2),
-    Case(name="a page of 3 papers with 9 questions", story=quiz_page, papers=3, messages=1, polls=9),
-    Case(name="`first_run: all`, 60 files, 1 hour", story=first_run_all, papers=240, messages=1, polls=63),
+    Case(name="empty folder, then 210 files", steps=empty_folder, papers=3, messages=1, polls=9),
+    Case(name="missing folder, restart, 210 files", steps=missing_folder, papers=3, messages=1, polls=9),
+    Case(name="`once`, 210 files, `once` twice", steps=once_twice, papers=3, messages=1, polls=9),
+    Case(name="210 files copied one by one", steps=slow_copy, papers=11, messages=3, polls=33),
+    Case(name="the same, newest first", steps=slow_copy_newest_first, papers=11, messages=3, polls=33),
+    Case(name="seeds, then one digest dropped", steps=seeds_then_one, papers=8, messages=2),
+    Case(name="import of 210, then the next day's 46", steps=import_then_next_day, papers=46, messages=1),
+    Case(name="archive of a second source added", steps=second_archive, papers=7, messages=2),
+    Case(name="older archive of the same source", steps=older_archive, papers=3, messages=1),
+    Case(name="three weeks away, 21 digests", steps=three_weeks_away, papers=88, messages=2),
+    Case(name="a new subscriber, and a digest", steps=new_subscriber, papers=8, messages=1),
+    Case(name="a new keyword, and a digest", steps=new_keyword, papers=8, messages=1),
+    Case(name="README of 500 grows by 30", steps=growing_readme, papers=33, messages=2),
+    Case(name="a page of 3 papers with 9 questions", steps=quiz_page, papers=3, messages=1, polls=9),
+    Case(name="`first_run: all`, 60 files, 1 hour", steps=first_run_all, papers=240, messages=1, polls=63),
 )
 
 
@@ -327,41 +327,49 @@ class SeedFile:
 def told_of_corpus(folder: Path, state: Path) -> tuple[int, int, int]:
     """An empty folder that is watched, then a real archive: files, papers and messages."""
 
-    async def story() -> tuple[int, int, int]:
+    async def steps() -> tuple[int, int, int]:
         people = a_subscriber("ann", a_channel(quizzes="all"), asks=("language models", "diffusion", "agent"))
-        trial = Trial(state, people)
-        ingest = trial.world.ingest
+        installation = Installation(state, people)
+        ingest = installation.world.ingest
         ingest._read_digest = lambda data, name, _: read_digest(data, name=name)
         ingest._peek_date = lambda data, name: peek_date(data, name=name)
-        await trial.look()
+        await installation.look()
         files = [SeedFile(path) for path in sorted(folder.iterdir()) if path.is_file()]
-        ingest.process(files, trial.clock.now())
-        ingest.finish_planning(trial.clock.now())
-        await trial.world.send()
-        result = len(files), len(trial.papers()), len(trial.telegram.sent)
-        trial.close()
+        ingest.process(files, installation.clock.now())
+        ingest.finish_planning(installation.clock.now())
+        await installation.world.send()
+        result = len(files), len(installation.papers()), len(installation.telegram.sent)
+        installation.close()
         return result
 
-    return asyncio.run(story())
+    return asyncio.run(steps())
 
 
-def play(case: Case, folder: Path) -> Trial:
-    """The story, told to its end."""
-    trial = Trial(folder)
+def run_case(case: Case, folder: Path) -> Installation:
+    """The installation after all steps of the case."""
+    installation = Installation(folder)
     try:
-        asyncio.run(case.story(trial))
+        asyncio.run(case.steps(installation))
     finally:
-        trial.close()
-    return trial
+        installation.close()
+    return installation
 
 
 def main() -> int:
     lines = ["| case | files | papers | messages | polls | in 10 min |", "|---|--:|--:|--:|--:|--:|"]
     for case in CASES:
         with TemporaryDirectory() as folder:
-            trial = play(case, Path(folder))
-        most = f"{trial.worst(trial.alerts())} + {trial.worst(trial.polls())} polls"
-        numbers = (trial.files, len(trial.papers()), len(trial.alerts()), len(trial.polls()), most)
+            installation = run_case(case, Path(folder))
+        most = (
+            f"{installation.worst(installation.alerts())} + {installation.worst(installation.polls())} polls"
+        )
+        numbers = (
+            installation.files,
+            len(installation.papers()),
+            len(installation.alerts()),
+            len(installation.polls()),
+            most,
+        )
         lines.append(f"| {case.name} | " + " | ".join(map(str, numbers)) + " |")
     sys.stdout.write("\n".join([*lines, ""]))
     return 0

@@ -315,12 +315,12 @@ class Arrived:
 def points(steps: Sequence[str], count: int, rng: random.Random, of_each: int = OF_EACH) -> list[str]:
     """So many moments of the day, as `step#n`: some of each kind of step, the others anywhere."""
     seen: Counter[str] = Counter()
-    places: dict[str, list[str]] = defaultdict(list)
+    by_step: dict[str, list[str]] = defaultdict(list)
     for step in steps:
         seen[step] += 1
-        places[step].append(f"{step}#{seen[step]}")
-    chosen = {place for step in places.values() for place in rng.sample(step, min(of_each, len(step)))}
-    others = sorted({place for step in places.values() for place in step} - chosen)
+        by_step[step].append(f"{step}#{seen[step]}")
+    chosen = {point for step in by_step.values() for point in rng.sample(step, min(of_each, len(step)))}
+    others = sorted({point for step in by_step.values() for point in step} - chosen)
     chosen.update(rng.sample(others, min(max(count - len(chosen), 0), len(others))))
     return rng.sample(sorted(chosen), min(count, len(chosen)))
 

@@ -115,7 +115,7 @@ def flooded(rng: random.Random) -> Score:
             lost=len(chats) * len(polls) - len(uncertain | got.keys()),
             repeated=got.total() - len(got),
             uncertain=len(uncertain),
-            note=f"{telegram.calls['all']} calls, {telegram.pace.refused} floods we caused",
+            note=f"{telegram.calls['all']} calls, {telegram.rate_limit.refused} floods we caused",
         )
 
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:

@@ -1,4 +1,4 @@
-"""What becomes of a place: what the service says of it, what the operator sees, and how it comes back."""
+"""What becomes of a target: what the service says of it, what the operator sees, and how it comes back."""
 
 import shutil
 import subprocess
@@ -9,13 +9,13 @@ import pytest
 from bot.adapters.store import Store
 from tests.app.cli.conftest import Paperboy, paperboy
 from tests.e2e.conftest import CHAT
-from tests.e2e.test_whole_way import TABLE, eventually, one_pass, running
+from tests.e2e.test_file_to_message import TABLE, eventually, one_pass, running
 from tests.rigs.botapi import BotApi
 
 __all__ = ["paperboy"]
 
 FORUM = -1001
-PLACE = f"telegram:{FORUM}/7"
+TOPIC = f"telegram:{FORUM}/7"
 HALA = "2509.14008"
 
 
@@ -54,8 +54,8 @@ def test_a_topic_that_is_deleted_is_answered_in_the_chat_seen_everywhere_and_for
     assert [message.thread for message in bot_api.messages] == [None]
     ran = paperboy("status")
     assert ran.code == 1
-    assert f"TARGET       {PLACE}: topic gone (" in ran.out
-    assert f"TOPIC GONE {PLACE}: its messages go to the chat itself" in paperboy("explain", HALA, "alice").out
+    assert f"TARGET       {TOPIC}: topic gone (" in ran.out
+    assert f"TOPIC GONE {TOPIC}: its messages go to the chat itself" in paperboy("explain", HALA, "alice").out
     assert "topic gone" in paperboy("doctor").out
     forum.topics.add(7)
     more_wanted(seeded, where)
@@ -86,7 +86,7 @@ def _suspended(store: Store) -> bool:
     return known is not None and known.suspended is not None
 
 
-def test_a_place_that_is_gone_is_seen_everywhere_and_revived_by_outbox_retry(
+def test_a_target_that_is_gone_is_seen_everywhere_and_revived_by_outbox_retry(
     seeded: Path, bot_api: BotApi, paperboy: Paperboy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lives_at(seeded, f"telegram: {CHAT}")
@@ -124,11 +124,11 @@ def test_of_two_processes_on_one_sqlite_state_one_asks_for_updates(
 ) -> None:
     lives_at(seeded, f"telegram: {CHAT}")
     bot_api.chat(CHAT)
-    with running(seeded) as one, running(seeded) as other:
+    with running(seeded) as first, running(seeded) as second:
         eventually(lambda: bot_api.calls["getUpdates"] > 0 and bool(bot_api.messages))
-        said = "".join(map(_until_running, (one, other)))
+        said = "".join(map(_until_running, (first, second)))
         assert paperboy("status", "--alive").code == 0
-        said += _both(one, other)
+        said += _both(first, second)
     assert len(bot_api.messages) == 1
     assert "leader.waiting" in said
     assert "second_poller" not in said

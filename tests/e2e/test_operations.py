@@ -20,7 +20,7 @@ from bot.app.config.subscriptions import SubscriptionsReloader
 from bot.app.replay.fakes import LoopClock, VirtualLoop
 from bot.domain.errors import StateError
 from tests.builders import NOW, a_delivery, a_paper
-from tests.e2e.test_whole_way import TABLE, running
+from tests.e2e.test_file_to_message import TABLE, running
 from tests.rigs import chats as many_chats
 from tests.rigs.botapi import BotApi, Fault
 from tests.rigs.strict import StrictTelegram
@@ -176,7 +176,7 @@ def test_a_half_written_subscriptions_file_keeps_the_last_good_one(tmp_path: Pat
 
 
 def test_two_processes_on_one_sqlite_state_share_it(tmp_path: Path) -> None:
-    """SQLite lets one write at a time; each place is claimed by one of the two."""
+    """SQLite lets one write at a time; each target is claimed by one of the two."""
 
     async def work() -> None:
         loop = asyncio.get_running_loop()
@@ -184,13 +184,13 @@ def test_two_processes_on_one_sqlite_state_share_it(tmp_path: Path) -> None:
         telegram = StrictTelegram(loop.time)
         chats = many_chats.private_chats(30)
         settings = many_chats.settings_for(tmp_path)
-        one = many_chats.container_for(settings, chats, publisher=telegram, clock=clock)
+        container = many_chats.container_for(settings, chats, publisher=telegram, clock=clock)
         other = many_chats.container_for(settings, chats, publisher=telegram, clock=clock)
-        many_chats.ask(one, chats, 2)
+        many_chats.ask(container, chats, 2)
         for _ in range(20):
-            await asyncio.gather(one.dispatcher.flush(), other.dispatcher.flush())
+            await asyncio.gather(container.dispatcher.flush(), other.dispatcher.flush())
             await asyncio.sleep(5)
-        await one.close()
+        await container.close()
         await other.close()
         assert all(len(telegram.got[chat]) == len(set(telegram.got[chat])) == 2 for chat in chats)
 

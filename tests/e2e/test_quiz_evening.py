@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.test_whole_way import eventually, one_pass
+from tests.e2e.test_file_to_message import eventually, one_pass
 from tests.rigs.botapi import BotApi, Chat, Fault, SentPoll
 
 GROUP, ALICE, PEOPLE, STRANGER, SPY = -100500, 1, (1, 2, 3, 4, 5), 66, 77
@@ -33,7 +33,7 @@ def page(papers: dict[str, dict[str, tuple[str, ...]]], *, keyed: bool = True) -
     """A quiz page: title to questions to options, of which the first is right."""
     sections = []
     for number, (title, quiz) in enumerate(papers.items(), start=1):
-        tabs = "".join(_tab(place, *tab, keyed=keyed) for place, tab in enumerate(quiz.items(), start=1))
+        tabs = "".join(_tab(index, *tab, keyed=keyed) for index, tab in enumerate(quiz.items(), start=1))
         sections.append(
             '<div class="paper-container"><div class="card-deck"><div class="paper-card active">'
             f"<h2>Paper {number}</h2><p><strong>{title}</strong></p>"
@@ -102,17 +102,17 @@ def drop(home: Path, name: str, text: str) -> None:
 
 
 def vote(api: BotApi, poll: SentPoll, person: int, *, right: bool) -> None:
-    place = poll.options.index(RIGHT[poll.question])
-    api.vote(poll, person, place if right else (place + 1) % len(poll.options))
+    index = poll.options.index(RIGHT[poll.question])
+    api.vote(poll, person, index if right else (index + 1) % len(poll.options))
 
 
 def in_group(api: BotApi) -> list[SentPoll]:
     return [poll for poll in api.polls if poll.chat.id == GROUP]
 
 
-def knows(person: int, place: int) -> bool:
+def knows(person: int, index: int) -> bool:
     """Person 1 knows all, person 5 nothing, the others in between."""
-    return place % 5 < 6 - person or person == 1
+    return index % 5 < 6 - person or person == 1
 
 
 def told(api: BotApi, chat: Chat, command: str, user: int) -> str:
@@ -135,24 +135,24 @@ def test_an_evening_ends_with_the_right_table(home: Path, bot_api: BotApi) -> No
         eventually(lambda: len(in_group(api)) == 5 and len(api.polls) == 9)
         for poll in api.polls:  # the service tells of one whose sending nobody saw answered
             api.updates.add("poll", poll.described_poll())
-        polls = sorted(in_group(api), key=lambda one: list(RIGHT).index(one.question))
-        for place, poll in enumerate(polls[:3]):
+        polls = sorted(in_group(api), key=lambda poll: list(RIGHT).index(poll.question))
+        for index, poll in enumerate(polls[:3]):
             for person in PEOPLE:
-                vote(api, poll, person, right=knows(person, place))
+                vote(api, poll, person, right=knows(person, index))
             vote(api, poll, STRANGER, right=True)
         eventually(lambda: api.updates.confirmed or len(api.updates.waiting) < len(PEOPLE))
     # killed while votes came in: some are confirmed, some are not, and nobody knows which are counted
-    for place, poll in enumerate(polls[3:], start=3):
+    for index, poll in enumerate(polls[3:], start=3):
         for person in PEOPLE:
-            vote(api, poll, person, right=knows(person, place))
+            vote(api, poll, person, right=knows(person, index))
     own = [poll for poll in api.polls if poll.chat.id == ALICE]
     vote(api, own[0], SPY, right=True)
     vote(api, own[0], ALICE, right=False)
     with paperboy(home) as process:
         drop(home, "third.html", page({"The Brightest in the Sky": dict(LATE_KEY)}))
         expected = [
-            (person, sum(knows(person, place) for place in range(5)))
-            for person in sorted(PEOPLE, key=lambda one: -sum(knows(one, place) for place in range(5)))
+            (person, sum(knows(person, index) for index in range(5)))
+            for person in sorted(PEOPLE, key=lambda human: -sum(knows(human, index) for index in range(5)))
         ]
         found: list[tuple[int, int]] = []
 
@@ -181,7 +181,7 @@ def test_chinese_questions_are_asked_with_their_own_key(home: Path, bot_api: Bot
         eventually(lambda: len(bot_api.polls) == 1)
     (poll,) = bot_api.polls
     assert poll.question == "多少？"
-    assert [poll.options[place] for place in poll.correct] == ["十二"]
+    assert [poll.options[index] for index in poll.correct] == ["十二"]
 
 
 @pytest.mark.parametrize(("quizzes", "asked"), [("true", 4), ("1", 1), ("false", 0)])

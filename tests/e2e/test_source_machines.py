@@ -9,8 +9,8 @@ import pytest
 
 from bot.adapters.store import Store
 from bot.domain.sources import SourceState
+from tests.e2e.test_file_to_message import eventually, running
 from tests.e2e.test_sources import Site, site
-from tests.e2e.test_whole_way import eventually, running
 from tests.rigs.botapi import BotApi
 from tests.rigs.postgres import postgres_database, postgres_server
 

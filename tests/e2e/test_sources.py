@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.test_whole_way import TABLE, eventually, running
+from tests.e2e.test_file_to_message import TABLE, eventually, running
 from tests.rigs.botapi import BotApi
 from tests.rigs.site import reply, serving
 

@@ -36,12 +36,15 @@ def world(state: str) -> Iterator[MakeWorld]:
     made: list[World] = []
 
     def make(*subscribers: Subscriber, **more: Any) -> World:
-        one = World(state, *subscribers, **more)
+        new_world = World(state, *subscribers, **more)
         if made:
-            one.press = made[0].press
-            one.ingest._read_digest, one.ingest._peek_date = one.press.read, one.press.peek_date
-        made.append(one)
-        return one
+            new_world.press = made[0].press
+            new_world.ingest._read_digest, new_world.ingest._peek_date = (
+                new_world.press.read,
+                new_world.press.peek_date,
+            )
+        made.append(new_world)
+        return new_world
 
     yield make
     for made_world in made:

@@ -19,7 +19,7 @@ NO_GRACE = SendRules(grace=timedelta(0), flood_guard=NO_GUARD)
 
 
 def people(count: int, kind: str = "telegram") -> list[Subscriber]:
-    """So many people, each with a place of their own: chats 1, 2, …"""
+    """So many people, each with a target of their own: chats 1, 2, …"""
     return [
         a_subscriber(f"p{n}", a_channel(kind, str(n) if kind == "telegram" else f"{n}@example.org"))  # type: ignore[arg-type]
         for n in range(1, count + 1)
@@ -49,8 +49,8 @@ def another_process(world: World, *, begins: bool = True) -> Iterator[None]:
         store.close()
 
 
-async def turns(count: int = 50) -> None:
-    """Let everybody else have their turn."""
+async def other_steps(count: int = 50) -> None:
+    """Let all other tasks take some steps."""
     for _ in range(count):
         await asyncio.sleep(0)
 

@@ -15,7 +15,7 @@ from bot.pipeline.dispatch import LEASE, LEASE_CHECK_INTERVAL
 from bot.pipeline.send import SendRules
 from tests.builders import NOW, a_channel, a_digest, a_quiz, a_subscriber, an_edition, an_entry
 from tests.pipeline.conftest import MakeWorld
-from tests.pipeline.dispatching import MINUTE, NO_GRACE, another_process, people, started, turns, until
+from tests.pipeline.dispatching import MINUTE, NO_GRACE, another_process, other_steps, people, started, until
 
 # --- crashes, stops and cancellations ---------------------------------------------------------------------
 
@@ -99,7 +99,7 @@ async def test_a_flush_that_is_cancelled_writes_down_what_still_comes_in(world: 
     work = asyncio.create_task(made.send())
     await until(lambda: made.telegram.at_once == 1)
     work.cancel()
-    await turns()
+    await other_steps()
     gate.set()
     with pytest.raises(asyncio.CancelledError):
         await work
@@ -137,7 +137,7 @@ async def test_what_was_claimed_but_not_sent_when_the_grace_is_over_waits_on(wor
     work = asyncio.create_task(made.send())
     await until(reached.is_set)
     work.cancel()
-    await turns()
+    await other_steps()
     go_on.set()
     with pytest.raises(asyncio.CancelledError):
         await work
@@ -152,10 +152,10 @@ async def test_a_second_flush_waits_for_the_first(world: MakeWorld):
     gate = asyncio.Event()
     made.telegram.answer(gate)
     made.read("a.md", a_digest(1))
-    one, other = asyncio.create_task(made.send()), asyncio.create_task(made.send())
+    sending, other = asyncio.create_task(made.send()), asyncio.create_task(made.send())
     await until(lambda: made.telegram.at_once == 1)
     gate.set()
-    assert [await one, await other] == [{"sent": 1}, {}]
+    assert [await sending, await other] == [{"sent": 1}, {}]
 
 
 async def test_ends_that_cannot_be_written_down_are_kept_and_written_by_the_next_flush(world: MakeWorld):
@@ -192,7 +192,7 @@ async def test_a_state_that_fails_in_the_middle_loses_nothing_that_is_in_flight(
     made.read("a.md", a_digest(1))
     work = asyncio.create_task(made.send())
     await until(lambda: "outbox.settle" in made.faults.steps)
-    await turns()
+    await other_steps()
     gate.set()
     with pytest.raises(StateError, match="disk full"):
         await work

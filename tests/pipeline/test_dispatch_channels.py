@@ -1,4 +1,4 @@
-"""One place never holds up another, and a channel that fails is left alone and tried again."""
+"""One target never holds up another, and a channel that fails is left alone and tried again."""
 
 import asyncio
 from datetime import timedelta
@@ -20,10 +20,10 @@ from bot.pipeline.circuit_breaker import CHANNEL_PAUSE, UNKNOWN_IN_A_ROW
 from bot.pipeline.dispatch import IN_FLIGHT
 from tests.builders import NOW, a_channel, a_digest, a_quiz, a_subscriber, an_edition, an_entry
 from tests.pipeline.conftest import MakeWorld
-from tests.pipeline.dispatching import MINUTE, people, started, turns, until
+from tests.pipeline.dispatching import MINUTE, other_steps, people, started, until
 from tests.rigs.clock import VirtualClock
 
-# --- one place never holds up another ---------------------------------------------------------------------
+# --- one target never holds up another --------------------------------------------------------------------
 
 
 async def test_a_slow_target_delays_nobody_else(world: MakeWorld):
@@ -137,7 +137,7 @@ async def test_while_one_message_tries_a_channel_no_other_does(world: MakeWorld)
     before = made.faults.steps.count("incidents.stopped_channels")
     made.dispatcher.wake()
     await until(lambda: made.faults.steps.count("incidents.stopped_channels") > before)
-    await turns()
+    await other_steps()
     assert made.telegram.at_once == 1
     gate.set()
     assert await work == {"sent": 3}

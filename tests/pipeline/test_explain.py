@@ -10,7 +10,7 @@ from bot.domain.backlog import Rule
 from bot.domain.incidents import REFUSED, TOPIC_GONE, Incident
 from bot.domain.papers import PaperId
 from bot.domain.schedule import parse_quiet_hours
-from bot.pipeline.history import Story, rule_text, story, why_not_queued
+from bot.pipeline.history import PaperHistory, paper_history, rule_text, why_not_queued
 from tests.builders import (
     NOW,
     a_channel,
@@ -30,10 +30,10 @@ ONE = a_paper(1).id
 
 def told(
     world: World, paper: PaperId = ONE, name: str = "alice", *, incidents: Sequence[Incident] = ()
-) -> Story:
+) -> PaperHistory:
     subscriber = world.registry.subscriber(name)
     assert subscriber is not None
-    found = story(
+    found = paper_history(
         paper,
         subscriber,
         papers=world.store.papers,
@@ -116,7 +116,7 @@ async def test_a_paper_sent_inside_another_message_counts_as_sent_long_after_tha
 def test_a_paper_that_nobody_names_has_no_story(world: MakeWorld):
     made = world(a_subscriber())
     assert (
-        story(
+        paper_history(
             ONE,
             a_subscriber(),
             papers=made.store.papers,
@@ -163,7 +163,7 @@ def test_each_rule_has_its_words(rule: Rule | None, text: str):
 
 def test_what_an_import_brought_is_said(world: MakeWorld):
     made = world(a_subscriber())
-    made.look(made.press.file("a.md", a_digest(1)), tell=False)
+    made.look(made.press.file("a.md", a_digest(1)), send=False)
     assert why_not_queued(told(made)) == "imported: nothing of it is sent"
 
 

@@ -36,7 +36,7 @@ def test_a_preview_counts_and_shows_the_newest(world: MakeWorld) -> None:
 
 
 @pytest.mark.parametrize(
-    ("found", "covered", "pace"),
+    ("found", "covered", "frequency"),
     [
         (9, 3, (3, "day")),
         (3, 7, (3, "week")),
@@ -47,7 +47,7 @@ def test_a_preview_counts_and_shows_the_newest(world: MakeWorld) -> None:
     ],
 )
 def test_a_pace_is_told_in_the_shortest_unit_that_has_a_match(
-    found: int, covered: int, pace: tuple[int, str] | None
+    found: int, covered: int, frequency: tuple[int, str] | None
 ) -> None:
     newest = date(2031, 5, 5)
     preview = QueryPreview(
@@ -59,7 +59,7 @@ def test_a_pace_is_told_in_the_shortest_unit_that_has_a_match(
         oldest=newest - timedelta(days=covered - 1),
         hits={},
     )
-    assert preview.pace == pace
+    assert preview.frequency == frequency
 
 
 def test_every_match_comes_in_short(world: MakeWorld) -> None:

@@ -15,7 +15,7 @@ def alerts(world: World) -> list[str]:
 
 def import_history(world: World, *numbers: int) -> None:
     files = [world.press.file("old/a.md", a_digest(*numbers, day=OLD))]
-    world.look(*files, tell=False)
+    world.look(*files, send=False)
 
 
 def test_a_first_run_after_an_import_sends_none_of_its_papers(world: MakeWorld):
@@ -41,7 +41,7 @@ async def test_an_alert_that_is_out_is_neither_edited_nor_followed_by_what_an_im
     await made.send_all()
     quiz = an_entry(1, editions=(an_edition(quiz=a_quiz()),))
     old = made.press.file("old/b.html", a_digest(quiz, day=OLD, kind="quiz_page"))
-    assert made.look(old, tell=False).gained == 1
+    assert made.look(old, send=False).gained == 1
     made.look()
     assert [row.kind for row in made.rows()] == ["alert"]
 
@@ -50,7 +50,7 @@ def test_what_is_no_digest_in_an_import_is_named_and_does_not_count_as_unreadabl
     made = world(a_subscriber())
     readme = made.press.file("old/README.md", a_digest(1))
     readme.data = b"# About"
-    taken = made.look(readme, tell=False)
+    taken = made.look(readme, send=False)
     assert [(name, line) for name, line, _ in taken.problems] == [("old/README.md", 0)]
     assert made.store.deliveries.counts(made.clock.now()).unreadable == 0
 

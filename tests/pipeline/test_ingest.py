@@ -189,7 +189,7 @@ def test_a_rewritten_file_counts_only_where_it_changed(alices: World):
     taken = alices.read("a.md", a_digest(1, an_entry(2, title="Corrected Language Models"), 3))
     assert totals(taken) == (1, 3, 1, 1)
     assert taken.deliveries == 1  # paper 3; the alert on 2 has not gone out yet and needs no edit
-    first, second, third = sorted(alices.store.papers.newest(5), key=lambda one: one.paper.id)
+    first, second, third = sorted(alices.store.papers.newest(5), key=lambda paper: paper.paper.id)
     assert second.paper.title == "Corrected Language Models"
     assert third.paper.digests == ("a.md",)
     assert first.paper.digests == ("a.md",)
@@ -379,7 +379,7 @@ def test_a_date_that_cannot_be_peeked_at_only_costs_the_place_in_line(alices: Wo
 
 
 def test_history_is_stored_and_tells_nobody(alices: World):
-    taken = alices.look(alices.press.file("a.md", a_digest(1, 2)), tell=False)
+    taken = alices.look(alices.press.file("a.md", a_digest(1, 2)), send=False)
     assert totals(taken) == (1, 2, 2, 0)
     assert taken.deliveries == 0
     assert alices.rows() == ()

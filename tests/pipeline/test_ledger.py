@@ -1,4 +1,4 @@
-"""The ledger: every paper of a day is accounted for, at every place, and the sums are equal."""
+"""The ledger: every paper of a day is accounted for, at every target, and the sums are equal."""
 
 import asyncio
 from datetime import date
@@ -184,7 +184,7 @@ def _live(made: World, people: list[Subscriber], days: list[list[int]], data) ->
     for name, numbers in enumerate(days):
         entries = [CATS if number == 9 else an_entry(number) for number in numbers]
         file = made.press.file(f"{name}.md", a_digest(*entries, day=date(2026, 9, 1 + name)))
-        made.look(file, tell=data.draw(st.booleans()))
+        made.look(file, send=data.draw(st.booleans()))
         if data.draw(st.booleans()):
             asyncio.run(made.send_all(days=1))
         made.subscribe(data.draw(st.sampled_from(people)))

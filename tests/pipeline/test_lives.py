@@ -7,7 +7,7 @@ from bot.app.config.channels import CHANNELS
 from bot.domain.channels import ChannelKind, Limit, Limits
 from bot.domain.errors import TargetGone, TryLater
 from bot.domain.message import Begin, OutgoingMessage, Receipt, unrecorded
-from bot.pipeline.history import story
+from bot.pipeline.history import paper_history
 from tests.builders import NOW, a_channel, a_digest, a_subscriber, an_entry
 from tests.pipeline.conftest import MakeWorld
 from tests.pipeline.dispatching import started
@@ -96,7 +96,7 @@ async def test_a_story_says_where_messages_of_a_topic_that_is_gone_go(world: Mak
     made.read("a.md", a_digest(1))
     await made.send()
     store = made.store
-    told = story(
+    told = paper_history(
         an_entry(1).id,
         alice,
         papers=store.papers,

@@ -172,8 +172,8 @@ def test_the_week_s_score_names_weak_topics_and_how_to_practise_them(club: Class
     club.count()
     club.clock.go_to(WEEK)
     for number, topic, right in ((2, "agents", 1), (3, "rag", 3), (4, "vision", 0)):
-        for place, poll in enumerate(asked(club, number, topic, 4)):
-            club.answer(poll, 7, right=place < right)
+        for index, poll in enumerate(asked(club, number, topic, 4)):
+            club.answer(poll, 7, right=index < right)
     club.count()
     assert looked_back(club) == {
         "person-7": "❔ 4 of 12 questions right.\nWorth reading again: vision (0 of 4) · agents (1 of 4).\n"

@@ -282,7 +282,7 @@ def test_news_and_backlog_in_one_look_are_planned_each_by_its_rule(world: MakeWo
 def test_an_archive_that_was_imported_counts_as_what_its_copy_brought(world: MakeWorld):
     made = world(a_subscriber(), first_run=1)
     files = folder(made)
-    made.look(*[file.named(f"import/{file.name}") for file in files], tell=False)
+    made.look(*[file.named(f"import/{file.name}") for file in files], send=False)
     copied = made.press.file("x.md", a_digest(8, day=DAY), "watched")
     later = made.press.file("y.md", a_digest(9, day=DAY + timedelta(days=1)), "watched")
     old = [file.named(f"copy/{file.name}") for file in files]

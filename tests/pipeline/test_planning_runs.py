@@ -8,7 +8,7 @@ from bot.domain.errors import StateError
 from bot.domain.message import Begin, OutgoingMessage, Receipt
 from bot.domain.subscriptions import Subscriber
 from bot.pipeline import ingest
-from bot.pipeline.history import ledger, story, why_not_queued
+from bot.pipeline.history import ledger, paper_history, why_not_queued
 from bot.pipeline.ingest import Ingest, Planned
 from tests.builders import (
     NOW,
@@ -232,7 +232,7 @@ def test_what_is_released_and_held_follows_the_moment_at_which_the_digest_came(s
 
 
 def test_history_is_noticed_in_parts_and_told_to_nobody(seven: World):
-    taken = seven.look(seven.press.file("a.md", a_digest(1)), tell=False)
+    taken = seven.look(seven.press.file("a.md", a_digest(1)), send=False)
     assert (taken.notices, taken.deliveries, seven.rows()) == (7, 0, ())
 
 
@@ -328,7 +328,7 @@ def test_ledger_and_explain_say_that_a_paper_is_still_being_planned(seven: World
     assert day is not None
     fates = [ledger(people_[name], day, digests, deliveries, papers).lines[0].fate for name in ("p2", "p3")]
     assert fates == ["matched", "being planned"]
-    told_ = story(
+    told_ = paper_history(
         paper,
         people_["p3"],
         papers=papers,

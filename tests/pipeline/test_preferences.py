@@ -451,17 +451,17 @@ def test_a_snooze_ends_within_a_year(world: MakeWorld, days: int) -> None:
 def test_papers_are_saved_and_listed_as_they_are_now(world: MakeWorld) -> None:
     made = world()
     made.read("a.md", a_digest(1, 2))
-    one, two = a_paper(1).id, a_paper(2).id
-    assert made.preferences.save("telegram:1", one, NOW)
-    assert not made.preferences.save("telegram:1", one, NOW)
-    made.preferences.save("telegram:1", two, NOW + timedelta(hours=1))
+    first, second = a_paper(1).id, a_paper(2).id
+    assert made.preferences.save("telegram:1", first, NOW)
+    assert not made.preferences.save("telegram:1", first, NOW)
+    made.preferences.save("telegram:1", second, NOW + timedelta(hours=1))
     made.read("b.md", a_digest(an_entry(1, summary="Said later.")))
     saved = made.preferences.saved("telegram:1")
-    assert [paper.id for paper in saved] == [two, one]
+    assert [paper.id for paper in saved] == [second, first]
     assert "Said later." in {summary.text for summary in saved[1].summaries}
-    assert made.preferences.unsave("telegram:1", one)
-    assert not made.preferences.unsave("telegram:1", one)
-    assert [paper.id for paper in made.preferences.saved("telegram:1")] == [two]
+    assert made.preferences.unsave("telegram:1", first)
+    assert not made.preferences.unsave("telegram:1", first)
+    assert [paper.id for paper in made.preferences.saved("telegram:1")] == [second]
 
 
 def test_only_so_many_papers_are_saved_and_those_may_be_saved_again(
@@ -566,8 +566,8 @@ async def test_the_look_backs_of_who_is_deleted_go_on_every_channel(world: MakeW
     made.preferences.add("chat7", "language models", NOW, channel=CHAT)
     made.registry.refresh()
     with made.store.incidents.change() as tx:
-        mine = [a_look_back(target) for target in ("telegram:7", "email:me@example.org")]
-        rows = [replace(row, delivery=row.delivery._replace(subscriber="chat7")) for row in mine]
+        look_backs = [a_look_back(target) for target in ("telegram:7", "email:me@example.org")]
+        rows = [replace(row, delivery=row.delivery._replace(subscriber="chat7")) for row in look_backs]
         tx.plan([*rows, a_look_back("email:me@example.org2")], NOW)
     assert made.preferences.delete("chat7", 7, NOW).removed["texts"] == 2
     assert made.store.deliveries.written_text(a_look_back("email:me@example.org2").delivery.key)

@@ -22,10 +22,10 @@ GROUP = Target(kind="telegram", address="-100")
 TOPIC = Target(kind="telegram", address="-100/7")
 
 
-def run(play: Callable[[RateLimiter, LoopClock], Awaitable[None]]) -> None:
+def run(steps: Callable[[RateLimiter, LoopClock], Awaitable[None]]) -> None:
     async def work() -> None:
         clock = LoopClock(asyncio.get_running_loop(), NOW)
-        await play(RateLimiter({"telegram": TELEGRAM_LIMITS}, now=clock.now), clock)
+        await steps(RateLimiter({"telegram": TELEGRAM_LIMITS}, now=clock.now), clock)
 
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
         runner.run(work())
@@ -42,25 +42,25 @@ async def sent(limiter: RateLimiter, target: Target, *, latency: float = 0.0, me
 
 
 def test_two_messages_to_one_person_are_a_second_apart() -> None:
-    async def play(limiter: RateLimiter, clock: LoopClock) -> None:
+    async def steps(limiter: RateLimiter, clock: LoopClock) -> None:
         assert await sent(limiter, PERSON)
         assert await sent(limiter, PERSON)
         assert timedelta(seconds=1) <= clock.now() - NOW < timedelta(seconds=1.1)
 
-    run(play)
+    run(steps)
 
 
 def test_two_people_do_not_wait_for_each_other() -> None:
-    async def play(limiter: RateLimiter, clock: LoopClock) -> None:
+    async def steps(limiter: RateLimiter, clock: LoopClock) -> None:
         assert await sent(limiter, PERSON)
         assert await sent(limiter, OTHER)
         assert clock.now() == NOW
 
-    run(play)
+    run(steps)
 
 
 def test_a_group_gets_a_burst_of_twenty_and_the_next_is_put_back() -> None:
-    async def play(limiter: RateLimiter, clock: LoopClock) -> None:
+    async def steps(limiter: RateLimiter, clock: LoopClock) -> None:
         for _ in range(20):
             assert await sent(limiter, GROUP)
         assert clock.now() == NOW
@@ -70,67 +70,67 @@ def test_a_group_gets_a_burst_of_twenty_and_the_next_is_put_back() -> None:
         assert put_back.value.until == NOW + GROUP_LIMIT.span
         assert limiter.next_for(GROUP) == NOW + GROUP_LIMIT.span
 
-    run(play)
+    run(steps)
 
 
 def test_topics_of_one_group_share_its_limit() -> None:
-    async def play(limiter: RateLimiter, _: LoopClock) -> None:
+    async def steps(limiter: RateLimiter, _: LoopClock) -> None:
         for _ in range(10):
             assert await sent(limiter, GROUP)
             assert await sent(limiter, TOPIC)
         assert not await sent(limiter, TOPIC)
 
-    run(play)
+    run(steps)
 
 
 def test_what_went_to_a_group_before_the_start_counts() -> None:
-    async def play(limiter: RateLimiter, _: LoopClock) -> None:
+    async def steps(limiter: RateLimiter, _: LoopClock) -> None:
         assert not limiter.knows(GROUP)
         limiter.remember(GROUP, [NOW - timedelta(seconds=30)] * 19)
         assert limiter.knows(GROUP)
         assert await sent(limiter, GROUP)
         assert not await sent(limiter, GROUP)
 
-    run(play)
+    run(steps)
 
 
 def test_what_another_machine_sent_meanwhile_is_asked_for_again() -> None:
-    async def play(limiter: RateLimiter, _: LoopClock) -> None:
+    async def steps(limiter: RateLimiter, _: LoopClock) -> None:
         assert await sent(limiter, GROUP)
         limiter.forget()
         assert not limiter.knows(GROUP)
 
-    run(play)
+    run(steps)
 
 
 def test_a_poll_with_a_message_before_it_counts_twice() -> None:
-    async def play(limiter: RateLimiter, _: LoopClock) -> None:
+    async def steps(limiter: RateLimiter, _: LoopClock) -> None:
         for _ in range(10):
             assert await sent(limiter, GROUP, messages=2)
         assert not await sent(limiter, GROUP)
 
-    run(play)
+    run(steps)
 
 
 def test_thirty_a_second_go_out_over_all_chats_and_no_more() -> None:
-    async def play(limiter: RateLimiter, clock: LoopClock) -> None:
+    async def steps(limiter: RateLimiter, clock: LoopClock) -> None:
         moments = []
 
-        async def one(number: int) -> None:
+        async def send_to(number: int) -> None:
             while not await sent(limiter, Target(kind="telegram", address=str(number))):
                 pass
             moments.append(clock.now())
 
-        await asyncio.gather(*(one(number) for number in range(300)))
+        await asyncio.gather(*(send_to(number) for number in range(300)))
         for early, late in zip(moments, moments[30:], strict=False):
             assert late - early >= timedelta(seconds=1)
         assert clock.now() - NOW < timedelta(seconds=10)
 
-    run(play)
+    run(steps)
 
 
 def test_no_more_may_be_claimed_than_a_second_sends() -> None:
-    async def play(limiter: RateLimiter, _: LoopClock) -> None:
+    async def steps(limiter: RateLimiter, _: LoopClock) -> None:
         waiting = [
             asyncio.create_task(sent(limiter, Target(kind="telegram", address=str(n)), latency=5))
             for n in range(50)
@@ -143,11 +143,11 @@ def test_no_more_may_be_claimed_than_a_second_sends() -> None:
         assert ended.count(True) == 30
         assert limiter.room("telegram", 0) == 30
 
-    run(play)
+    run(steps)
 
 
 def test_what_cannot_have_a_slot_soon_is_put_back_for_others_to_go_first() -> None:
-    async def play(limiter: RateLimiter, clock: LoopClock) -> None:
+    async def steps(limiter: RateLimiter, clock: LoopClock) -> None:
         slow = [
             asyncio.create_task(sent(limiter, Target(kind="telegram", address=str(n)), latency=60))
             for n in range(30)
@@ -157,11 +157,11 @@ def test_what_cannot_have_a_slot_soon_is_put_back_for_others_to_go_first() -> No
         assert clock.now() - NOW == AHEAD
         await asyncio.gather(*slow)
 
-    run(play)
+    run(steps)
 
 
 def test_a_block_sends_back_who_waits_but_not_the_probe() -> None:
-    async def play(limiter: RateLimiter, clock: LoopClock) -> None:
+    async def steps(limiter: RateLimiter, clock: LoopClock) -> None:
         assert await sent(limiter, PERSON)
         waiting = asyncio.create_task(sent(limiter, PERSON))
         await asyncio.sleep(0)
@@ -173,21 +173,21 @@ def test_a_block_sends_back_who_waits_but_not_the_probe() -> None:
         limiter.unblock("telegram")
         assert await sent(limiter, PERSON)
 
-    run(play)
+    run(steps)
 
 
 def test_mails_have_no_limit() -> None:
-    async def play(limiter: RateLimiter, clock: LoopClock) -> None:
+    async def steps(limiter: RateLimiter, clock: LoopClock) -> None:
         limiter.remember(Target(kind="email", address="a@b.c"), [NOW] * 1000)
         for _ in range(100):
             assert await sent(limiter, Target(kind="email", address="a@b.c"))
         assert clock.now() == NOW
 
-    run(play)
+    run(steps)
 
 
 def test_targets_that_are_silent_again_are_forgotten() -> None:
-    async def play(limiter: RateLimiter, _: LoopClock) -> None:
+    async def steps(limiter: RateLimiter, _: LoopClock) -> None:
         limits = Limits(per_target=TELEGRAM_LIMITS.per_target)
         many = RateLimiter({"telegram": limits}, now=limiter._now)
         for number in range(4100):
@@ -196,7 +196,7 @@ def test_targets_that_are_silent_again_are_forgotten() -> None:
         assert await sent(many, PERSON)
         assert len(many._targets) <= 2
 
-    run(play)
+    run(steps)
 
 
 SECOND = timedelta(seconds=1)
@@ -213,13 +213,13 @@ def test_a_full_window_is_free_when_its_oldest_message_leaves_it() -> None:
 
 
 def test_nobody_knows_when_a_window_is_free_whose_messages_are_all_under_way() -> None:
-    assert Window(limit=TWO_A_SECOND, under_way=2).free_at(NOW) is None
+    assert Window(limit=TWO_A_SECOND, in_flight=2).free_at(NOW) is None
 
 
 def test_a_message_under_way_keeps_its_slot_however_long_it_takes() -> None:
-    window = Window(limit=TWO_A_SECOND, under_way=1, ended=(NOW,))
+    window = Window(limit=TWO_A_SECOND, in_flight=1, ended=(NOW,))
     assert window.free_at(NOW + SECOND / 2) == NOW + SECOND
-    assert window.at(NOW + 10 * SECOND).under_way == 1
+    assert window.at(NOW + 10 * SECOND).in_flight == 1
 
 
 def test_what_the_service_did_not_take_leaves_its_slot_at_once() -> None:
@@ -259,7 +259,7 @@ def test_the_service_never_sees_too_many_in_any_span_however_slow_the_way(
 ) -> None:
     window, now = Window(limit=Limit(most=most, span=SECOND)), NOW
     open_until: list[tuple[float, int]] = []
-    arrivals = []
+    answered = []
     for number, latency in enumerate(latencies):
         while (free := window.free_at(now)) is None or free > now:
             ends = [NOW + timedelta(seconds=end) for end, _ in open_until]
@@ -269,8 +269,8 @@ def test_the_service_never_sees_too_many_in_any_span_however_slow_the_way(
                 window = window.with_send_ended(now)
         window = window.with_send_begun(now)
         start = (now - NOW).total_seconds()
-        arrivals.append(start + latency * seen[number])
+        answered.append(start + latency * seen[number])
         open_until = sorted([*open_until, (start + latency, number)])
-    arrivals.sort()
-    for early, late in zip(arrivals, arrivals[most:], strict=False):
+    answered.sort()
+    for early, late in zip(answered, answered[most:], strict=False):
         assert late - early >= 1 - 1e-5

@@ -41,7 +41,7 @@ from bot.pipeline.ports.outbox import Claim, ClaimedRow
 from bot.pipeline.rate_limiter import RateLimiter
 from bot.pipeline.send import CHANNEL_PAUSE, Sender, SendResult
 from tests.builders import NOW, a_paper, a_question, an_outgoing
-from tests.pipeline.dispatching import turns
+from tests.pipeline.dispatching import other_steps
 from tests.rigs.publishers import receipt
 
 MINUTE = timedelta(minutes=1)
@@ -415,7 +415,7 @@ async def _cut_off(parts: Parts, ready: Callable[[], bool]) -> SendResult:
     task = asyncio.create_task(parts.sender().send(a_claim()))
     while not ready():
         await asyncio.sleep(0.001)
-    await turns()
+    await other_steps()
     task.cancel()
     return await task
 

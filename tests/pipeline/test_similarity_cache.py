@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from bot.domain.subscriptions import Subscription
-from bot.pipeline.history import story
+from bot.pipeline.history import paper_history
 from bot.pipeline.ingest import Planned
 from bot.pipeline.subscribers import SimilarityCache, SubscriberRegistry
 from tests.builders import a_digest, a_paper, a_subscriber, a_subscription, an_entry
@@ -83,7 +83,7 @@ def test_the_story_tells_how_near_and_what_excludes(world: MakeWorld):
             "deliveries": made.store.deliveries,
             "stops": made.store.incidents,
         }
-        found = story(a_paper(number).id, subscriber, **parts)
+        found = paper_history(a_paper(number).id, subscriber, **parts)
         assert found is not None
         return found.verdicts[0]
 

@@ -129,14 +129,14 @@ async def test_without_sources_nothing_is_ever_due() -> None:
 
 
 async def test_only_so_many_are_asked_at_a_time() -> None:
-    under_way = most = 0
+    in_flight = most = 0
 
     async def fetch(source: Source) -> bool:
-        nonlocal under_way, most
-        under_way += 1
-        most = max(most, under_way)
+        nonlocal in_flight, most
+        in_flight += 1
+        most = max(most, in_flight)
         await asyncio.sleep(0)
-        under_way -= 1
+        in_flight -= 1
         return False
 
     await fetcher("a b c d e f g h i", fetch).fetch()

@@ -53,8 +53,8 @@ def container_for(
     publisher: Publisher | None = None,
     clock: Clock | None = None,
 ) -> Container:
-    ways_out = None if publisher is None else {"telegram": publisher}
-    return build_container(settings, people(chats), publishers=ways_out, clock=clock)
+    publishers = None if publisher is None else {"telegram": publisher}
+    return build_container(settings, people(chats), publishers=publishers, clock=clock)
 
 
 def ask(container: Container, chats: Sequence[str], polls: int) -> list[Delivery]:

@@ -157,7 +157,7 @@ PEOPLE: tuple[Subscriber, ...] = (
 
 
 def many_subscribers(times: int) -> tuple[Subscriber, ...]:
-    """Those people so many times over, each with places of their own."""
+    """Those people so many times over, each with targets of their own."""
     return tuple(
         replace(
             person,

@@ -12,7 +12,7 @@ from bot.domain.errors import OutcomeUnknown, TryLater
 from bot.domain.message import Begin, OutgoingMessage, Receipt, unrecorded
 from tests.rigs.botapi import Chat
 from tests.rigs.botapi.errors import ApiError
-from tests.rigs.botapi.pace import Pace
+from tests.rigs.botapi.rate_limit import RateLimit
 
 
 class StrictTelegram:
@@ -28,7 +28,7 @@ class StrictTelegram:
         latency: Callable[[], float] = lambda: 0.02,
         fault: Callable[[], str | None] = lambda: None,
     ) -> None:
-        self.pace = Pace(clock)
+        self.rate_limit = RateLimit(clock)
         self.got: dict[str, list[str]] = defaultdict(list)
         self.calls: Counter[str] = Counter()
         self.moments: list[float] = []
@@ -60,7 +60,7 @@ class StrictTelegram:
             address, Chat(id=int(address), kind="group" if address.startswith("-") else "private")
         )
         try:
-            self.pace.admit(chat)
+            self.rate_limit.admit(chat)
         except ApiError as error:
             wait = timedelta(seconds=error.parameters["retry_after"])
             raise TryLater(str(error), wait=wait) from error

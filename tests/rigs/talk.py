@@ -97,7 +97,7 @@ class Talk:
         """Somebody presses the button with that label, or sends other data in its place."""
         shown = [button["text"] for row in message.buttons for button in row]
         before = len(self.api.sent)
-        index = next((place for place, text in enumerate(shown) if label and label in text), 0)
+        index = next((index for index, text in enumerate(shown) if label and label in text), 0)
         if data is None and label and not any(label in text for text in shown):
             raise AssertionError(f"no button {label!r} among {shown}")
         query = self.api.press(message, user=user, button=index, data=data)

@@ -69,8 +69,8 @@ class World:
         self.digests: Any = Hooked(self.store.digests, "digests", self.faults)
         site = replace(SITE, entries=entries)
         self.feeds = FeedBuilder(self.store.papers, self.store.tokens, self.registry, site)
-        ways_out = publishers if publishers is not None else (self.telegram, self.email)
-        by_kind: dict[ChannelKind, Publisher] = {publisher.kind: publisher for publisher in ways_out}
+        chosen = publishers if publishers is not None else (self.telegram, self.email)
+        by_kind: dict[ChannelKind, Publisher] = {publisher.kind: publisher for publisher in chosen}
         by_kind.setdefault("atom", AtomPublisher(self.feeds, self.feed_files))
         capabilities = {kind: publisher.capabilities for kind, publisher in by_kind.items()}
         self.builder = MessageBuilder(
@@ -100,15 +100,15 @@ class World:
 
     # --- what happens -------------------------------------------------------------------------------------
 
-    def look(self, *files: FakeFile, tell: bool = True) -> IngestResult:
+    def look(self, *files: FakeFile, send: bool = True) -> IngestResult:
         """What the service does with files that are whole; all that follows is planned."""
-        taken = self.look_only(*files, tell=tell)
+        taken = self.look_only(*files, send=send)
         taken.add_planned(self.ingest.finish_planning(self.clock.now()))
         return taken
 
-    def look_only(self, *files: FakeFile, tell: bool = True) -> IngestResult:
+    def look_only(self, *files: FakeFile, send: bool = True) -> IngestResult:
         """The same, but only the first part is planned."""
-        if tell:
+        if send:
             return self.ingest.process(files, self.clock.now())
         return self.ingest.process_history(files, self.clock.now())
 

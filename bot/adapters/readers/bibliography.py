@@ -47,12 +47,12 @@ def read_bibtex(document: DigestText) -> Digest:
         if len(block) > MAX_BLOCK:
             findings.note(line, "an entry without an end, left out")
             continue
-        library = parse_string(block)
-        if not library.entries:
+        parsed = parse_string(block)
+        if not parsed.entries:
             if not block.lower().startswith(("@comment", "@string", "@preamble")):
                 findings.note(line, "an entry that is not whole, left out")
             continue
-        for entry in library.entries:
+        for entry in parsed.entries:
             fields = {field.key.lower(): _BRACES.sub("", str(field.value)) for field in entry.fields}
             _take(_bibtex_record(fields), findings, line)
     if not len(findings):

@@ -149,17 +149,17 @@ def _decode_damaged(data: bytes, encoding: str) -> tuple[str, tuple[Problem, ...
         text = data.decode(encoding, "replace")
         return text, (Problem(line=1, what=f"not everything is {encoding.upper()}; the rest is marked �"),)
     escaped = data.decode(encoding, "surrogateescape")
-    text, places = _UNDECODABLE.subn("\ufffd", escaped)
+    text, count = _UNDECODABLE.subn("\ufffd", escaped)
     declared = declared_encoding(data)
     if declared and declared not in ("utf-8", "ascii"):
         decoded = data.decode(declared, "replace")
         missing = decoded.count("\ufffd")
         if not missing:
             return decoded, ()
-        if missing < places:
-            text, places, encoding = decoded, missing, declared
+        if missing < count:
+            text, count, encoding = decoded, missing, declared
     first = text.count("\n", 0, text.index("\ufffd")) + 1
-    what = f"bytes that are not {encoding.removesuffix('-sig').upper()} in {places} place(s), shown as \ufffd; the first is here"
+    what = f"bytes that are not {encoding.removesuffix('-sig').upper()} in {count} place(s), shown as \ufffd; the first is here"
     return text, (Problem(line=first, what=what),)
 
 

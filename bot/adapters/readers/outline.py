@@ -181,7 +181,7 @@ class _Builder:
             name = parent.name
         line = self.line_of(element) or parent.line
         block = Block(tag=tag, line=line, name=name, level=_HEADINGS.get(tag, 0))
-        _place(parent).append(block)
+        _block_children(parent).append(block)
         self.fill(element, block, TextRun("", href))
         if tag == "table":
             _name_columns(block)
@@ -218,7 +218,7 @@ def _holds_blocks(element: Any) -> bool:
     )
 
 
-def _place(parent: Block) -> list[Block]:
+def _block_children(parent: Block) -> list[Block]:
     """The children of a block that may have begun as inline content."""
     if parent.runs:
         parent.children.append(Block(tag="text", line=parent.line, runs=parent.runs))
@@ -341,7 +341,7 @@ def outline(
     top = Block(tag="document", line=1)
     builder = _Builder(line_of=line_of, keep_lines=keep_lines)
     builder.fill(root, top, TextRun(""))
-    top.children = sections(_place(top))
+    top.children = sections(_block_children(top))
     _name_papers(top, local, in_prose=False)
     titles = _titles_of_files(top)
     if len(titles) >= MIN_FILES and all(

@@ -57,7 +57,7 @@ def read(document: DigestText) -> Digest:
     text = document.text
     findings = Findings(document)
     whole = "</html>" in text[-200:]
-    end = _place(_TIPS, text, 0, len(text)) if "daily-tips-section" in text else len(text)
+    end = _start_of(_TIPS, text, 0, len(text)) if "daily-tips-section" in text else len(text)
     starts = [match.start() for match in _PAPER.finditer(text, 0, end)]
     for start, stop in zip(starts, (*starts[1:], end), strict=False):
         _read_paper(text, start, stop, findings, whole=whole or stop < len(text))
@@ -79,9 +79,9 @@ def _tips(text: str, start: int) -> dict[str, str]:
 
 
 def _read_paper(text: str, start: int, stop: int, findings: Findings, *, whole: bool) -> None:
-    flow = _place(_FLOWCHART_OR_QUIZ, text, start, stop)
+    flow = _start_of(_FLOWCHART_OR_QUIZ, text, start, stop)
     drawn = text.find("</svg>", flow, stop)
-    quiz = _place(_QUIZ, text, max(flow, drawn), stop)
+    quiz = _start_of(_QUIZ, text, max(flow, drawn), stop)
     title, body = _title(text, start, flow)
     link = _LINK.search(text, body, flow)
     links = links_of([unescape(link[1])] if link else [])
@@ -107,7 +107,7 @@ def _read_paper(text: str, start: int, stop: int, findings: Findings, *, whole: 
     findings.add(entry, at=start)
 
 
-def _place(pattern: re.Pattern[str], text: str, start: int, stop: int) -> int:
+def _start_of(pattern: re.Pattern[str], text: str, start: int, stop: int) -> int:
     match = pattern.search(text, start, stop)
     return match.start() if match else stop
 
@@ -122,8 +122,8 @@ def _title(text: str, start: int, stop: int) -> tuple[str, int]:
     return ("", start) if title in {"Published:", "Link:"} else (title, close)
 
 
-def _editions(text: str, places: tuple[int, int, int, int], findings: Findings) -> Iterator[Edition]:
-    body, flow, quiz, stop = places
+def _editions(text: str, bounds: tuple[int, int, int, int], findings: Findings) -> Iterator[Edition]:
+    body, flow, quiz, stop = bounds
     points = _points(text, body, flow, findings)
     quizzes = read_quizzes(text, quiz, stop, findings)
     for language in dict.fromkeys(("en", *points, *quizzes)):

@@ -150,8 +150,8 @@ def _heads(block: list[_Line]) -> list[tuple[int, str]]:
     found: list[tuple[int, str]] = []
     for word in ("Published:", "Link:"):
         begin = found[-1][0] + 1 if found else 1
-        places = range(begin, min(len(block), begin + 1 + _MAX_TITLE_LINES))
-        found += [(index, word) for index in places if block[index].text.startswith(word)][:1]
+        indices = range(begin, min(len(block), begin + 1 + _MAX_TITLE_LINES))
+        found += [(index, word) for index in indices if block[index].text.startswith(word)][:1]
     return found
 
 

@@ -87,7 +87,7 @@ _RULES_KEY = "folding_rules"
 """The row of `meta` that holds the rules of what is stored."""
 _BETWEEN_PARTS = "¶"
 _RULES = Statement("SELECT value FROM meta WHERE key = :key")
-_TOGETHER = 500
+_FOLDED_AT_ONCE = 500
 
 DaysByNumber = dict[int, str | dt.date | None]
 """Papers by number, newest first, with their days as the database gives them."""
@@ -297,7 +297,7 @@ def _rebuild(connection: Connection) -> None:
         for statement in ("DROP TABLE full_text", *FULL_TEXT["sqlite"], "DELETE FROM paper_words"):
             raw.execute(statement).close()
     after = 0
-    while rows := _CONTENTS.rows(connection, after=after, most=_TOGETHER):
+    while rows := _CONTENTS.rows(connection, after=after, most=_FOLDED_AT_ONCE):
         save_words(
             connection,
             [(number, document_of(paper_of(paper_id, content))) for number, paper_id, content in rows],
@@ -329,8 +329,8 @@ def _tsquery(need: Need, *, surely: bool = False) -> str:
         return "(" + " | ".join([_lexemes_of(field, words, need.is_prefix) for field in need.fields]) + ")"
     if isinstance(need, ButNot):
         return f"({_tsquery(need.need, surely=surely)} & !{_tsquery(need.barred, surely=not surely)})"
-    together = " & " if isinstance(need, AllOf) else " | "
-    return f"({together.join([_tsquery(part, surely=surely) for part in need.needs])})"
+    operator = " & " if isinstance(need, AllOf) else " | "
+    return f"({operator.join([_tsquery(part, surely=surely) for part in need.needs])})"
 
 
 def _lexemes_of(field: Field, words: Sequence[str], is_prefix: bool) -> str:

@@ -140,7 +140,7 @@ def back_up(state: Path, to: Path) -> int:
     try:
         _copy(state, draft)
         size = draft.stat().st_size
-        atomic_file.put_in_place(draft, to)
+        atomic_file.replace_file(draft, to)
     except sqlite3.OperationalError as error:
         raise StateError(f"{state} cannot be copied to {to}: {error}; nothing was written") from error
     except sqlite3.DatabaseError as error:

@@ -539,8 +539,8 @@ def _begin(connection: Connection, claims: Sequence[Claim]) -> None:
 
 _END_ROW = updating(
     "deliveries",
-    "state = :ending, rank = :rank, cause = :cause, error = :why, settled_at = :settled, attempts = attempts - :uncounted,"
-    f" message = CASE WHEN :ending = {STATES['skipped']} THEN NULL ELSE message END",
+    "state = :end_state, rank = :rank, cause = :cause, error = :why, settled_at = :settled, attempts = attempts - :uncounted,"
+    f" message = CASE WHEN :end_state = {STATES['skipped']} THEN NULL ELSE message END",
     where="number = :row AND message = :message_number AND (state = {sending} OR :known = 1 AND state IN ({uncertain}, {pending}))".format(
         **STATES
     ),
@@ -548,7 +548,7 @@ _END_ROW = updating(
         "row": "bigint",
         "message_number": "bigint",
         "known": "integer",
-        "ending": "smallint",
+        "end_state": "smallint",
         "rank": "smallint",
         "cause": "smallint",
         "why": "text",

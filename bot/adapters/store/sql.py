@@ -13,7 +13,7 @@ from sqlalchemy.dialects import sqlite
 
 _T = TypeVar("_T")
 _CHUNK = 500
-_ROWS_TOGETHER = 64
+_ROWS_AT_ONCE = 64
 """Rows of one statement on SQLite: one INSERT takes half the time of as many single ones, an UPDATE four fifths."""
 _NAMED = re.compile(r"(?<!:):(\w+)")
 _ANY = re.compile(r"= ANY\(:(\w+)\)")
@@ -81,7 +81,7 @@ class Statement:
 class ForEach:
     """A statement executed for many rows, at a cost of microseconds each.
 
-    On SQLite the driver repeats it (many rows: `_ROWS_TOGETHER` at a time); on PostgreSQL it runs once over arrays, which
+    On SQLite the driver repeats it (many rows: `_ROWS_AT_ONCE` at a time); on PostgreSQL it runs once over arrays, which
     appear as a table named `given`. `columns` maps names to PostgreSQL's types; the values of each row are in that order,
     as the driver takes them (moments as microseconds). The type `utf8` is a text given as bytes, which SQLite stores
     without making a string of them.
@@ -90,7 +90,7 @@ class ForEach:
     def __init__(
         self, *, sqlite: str, postgresql: str, columns: dict[str, str], several: str | None = None
     ) -> None:
-        """`several` is SQLite's statement for `_ROWS_TOGETHER` rows, with all their values in a row."""
+        """`several` is SQLite's statement for `_ROWS_AT_ONCE` rows, with all their values in a row."""
         arrays = ", ".join(f"%s::{'text' if kind == 'utf8' else kind}[]" for kind in columns.values())
         self._kinds = tuple(columns.values())
         self._several = several
@@ -109,10 +109,10 @@ class ForEach:
 
     def _repeated(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> int:
         changed, own = 0, driver(connection)
-        if self._several and len(rows) >= _ROWS_TOGETHER:
-            groups = len(rows) // _ROWS_TOGETHER
-            values = tuple(chain.from_iterable(rows[: groups * _ROWS_TOGETHER]))
-            rows = rows[groups * _ROWS_TOGETHER :]
+        if self._several and len(rows) >= _ROWS_AT_ONCE:
+            groups = len(rows) // _ROWS_AT_ONCE
+            values = tuple(chain.from_iterable(rows[: groups * _ROWS_AT_ONCE]))
+            rows = rows[groups * _ROWS_AT_ONCE :]
             width = len(values) // groups
             several = [values[start : start + width] for start in range(0, len(values), width)]
             changed = own.executemany(self._several, several).rowcount
@@ -164,7 +164,7 @@ def inserting(table: str, columns: dict[str, str], *, on_conflict: str | None = 
 
 def _several(columns: Mapping[str, str]) -> str:
     row = ", ".join("CAST(? AS TEXT)" if kind == "utf8" else "?" for kind in columns.values())
-    return ", ".join([f"({row})"] * _ROWS_TOGETHER)
+    return ", ".join([f"({row})"] * _ROWS_AT_ONCE)
 
 
 def updating(table: str, changes: str, *, where: str, columns: dict[str, str]) -> ForEach:

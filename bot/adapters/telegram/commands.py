@@ -40,7 +40,7 @@ from bot.adapters.telegram.updates import (
 from bot.domain.preferences import same_name
 from bot.domain.quizzes.scores import OTHER, Standing, TopicScore, Totals, weak_topics
 from bot.domain.text import nearest, one_line
-from bot.pipeline.quizzes import Board, NextQuestion, ScoreSheet
+from bot.pipeline.quizzes import Board, NextQuestion, Scores
 
 Handler = Callable[[Request], Actions]
 
@@ -50,7 +50,7 @@ Handler = Callable[[Request], Actions]
 
 def refuse(request: Request) -> Actions:
     """Answer people who may not use a command of administrators."""
-    return request.tell("not allowed")
+    return request.reply("not allowed")
 
 
 def help_(request: Request) -> Actions:
@@ -72,7 +72,7 @@ def status(request: Request) -> Actions:
     """Show counts of the state to operators."""
     site = request.services.site
     if request.author.id not in site.operators or site.status is None:
-        return request.tell("status.only")
+        return request.reply("status.only")
     now = site.status(request.now)
     counts = request.t(
         "status",
@@ -104,14 +104,16 @@ def quiz(request: Request) -> Actions:
     names = [listed.name for listed in request.preferences.listed(request.subscriber)]
     if topic and not any(same_name(topic, name) for name in names):
         shown_names = shortened(" · ".join(names), _NAMES)
-        return request.tell("quiz.topics", names=shown_names) if names else request.tell("quiz.unsubscribed")
+        return (
+            request.reply("quiz.topics", names=shown_names) if names else request.reply("quiz.unsubscribed")
+        )
     planned = request.services.scheduler.next_question(
         request.addresses, request.voter(), request.now, topic=topic
     )
     if planned == "none" and topic:
-        return request.tell("quiz.topic")
+        return request.reply("quiz.topic")
     if planned in _NOT_PLANNED:
-        return request.tell(_NOT_PLANNED[planned])
+        return request.reply(_NOT_PLANNED[planned])
     return (Deliver(),)
 
 
@@ -121,7 +123,7 @@ def score(request: Request) -> Actions:
     if request.chat.kind == "channel":
         return request.say(totals_text(request, request.services.stats.totals(request.addresses)))
     if person is None:
-        return request.tell("as chat")
+        return request.reply("as chat")
     return request.say(
         score_text(request, request.services.stats.score(request.addresses, person, request.now))
     )
@@ -134,15 +136,15 @@ def leaderboard(request: Request) -> Actions:
     if request.chat.kind == "channel":
         return request.say(totals_text(request, stats.totals(request.addresses)))
     if request.chat.is_private:
-        return request.tell("board.private")
+        return request.reply("board.private")
     if wanted not in {"", "hide", "show"}:
-        return request.tell("board.usage")
+        return request.reply("board.usage")
     if not wanted:
         return request.say(board_text(request, stats.leaderboard(request.addresses)))
     if person is None:
-        return request.tell("as chat")
+        return request.reply("as chat")
     stats.hide(request.addresses, person, hidden=wanted == "hide")
-    return request.tell("board.hidden" if wanted == "hide" else "board.shown")
+    return request.reply("board.hidden" if wanted == "hide" else "board.shown")
 
 
 # --- the table of commands
@@ -491,10 +493,10 @@ class Conversation:
     def too_fast(self, event: Event) -> Actions:
         """The answer to somebody who asks too often."""
         if isinstance(event, CommandMessage | TextMessage):
-            return self._request(event.chat, event.message, event.author).tell("too fast")
+            return self._request(event.chat, event.message, event.author).reply("too fast")
         if isinstance(event, ButtonPress):
             request = self._request(event.chat, event.message, event.author, callback=event.callback)
-            return request.tell("too fast")
+            return request.reply("too fast")
         return ()
 
     def _request(self, chat: Chat, number: int, author: Author = NOBODY, **parts: Any) -> Request:
@@ -538,9 +540,9 @@ def unknown_text(request: Request, name: str) -> Message:
     )
 
 
-def score_text(request: Request, sheet: ScoreSheet) -> Message:
+def score_text(request: Request, scores: Scores) -> Message:
     """The answer to /score."""
-    own = sheet.score
+    own = scores.score
     if not own.judged and not own.waiting:
         return own_message(request.t("score.none"))
     lines = [_counted(request, own.right, own.judged)] if own.judged else []
@@ -552,12 +554,12 @@ def score_text(request: Request, sheet: ScoreSheet) -> Message:
         lines.append(plain(request.t("score.learned", count=own.learned)))
     if own.waiting:
         lines.append(plain(request.t("score.waiting", count=own.waiting)))
-    if sheet.due:
-        lines.append(own_text(request.t("score.due", count=sheet.due)))
+    if scores.due:
+        lines.append(own_text(request.t("score.due", count=scores.due)))
     return message(
         joined("\n", lines),
-        _topics(request, "score.topics", sheet.topics[:_TOPICS]),
-        _topics(request, "score.weak", weak_topics(sheet.topics)[:_TOPICS]),
+        _topics(request, "score.topics", scores.topics[:_TOPICS]),
+        _topics(request, "score.weak", weak_topics(scores.topics)[:_TOPICS]),
     )
 
 

@@ -56,7 +56,7 @@ _INLINE_GIST = 200
 def latest(request: Request) -> Actions:
     """Show the newest papers that matched for this chat."""
     page = _latest(request, 0)
-    return request.say(page) if page else request.tell("latest.none")
+    return request.say(page) if page else request.reply("latest.none")
 
 
 def latest_page(request: Request, start: str) -> Actions:
@@ -75,9 +75,9 @@ def _latest(request: Request, start: int) -> Message | None:
     heading = request.t("latest" if request.subscribers else "latest.all")
     page = render_list(heading, items[:_LATEST], request.language, first=start + 1)
     end = start + (page.papers_shown or 0)
-    turn = [Button(text="‹", data=f"latest:{max(start - _LATEST, 0)}")] * (start > 0)
-    turn += [Button(text="›", data=f"latest:{end}")] * (end < start + len(items))
-    return Message(html=page.html, buttons=tuple(turn))
+    page_buttons = [Button(text="‹", data=f"latest:{max(start - _LATEST, 0)}")] * (start > 0)
+    page_buttons += [Button(text="›", data=f"latest:{end}")] * (end < start + len(items))
+    return Message(html=page.html, buttons=tuple(page_buttons))
 
 
 def more(request: Request, message_id: str, start: str) -> Actions:
@@ -214,7 +214,7 @@ def quiz_me(request: Request, message_id: str, number: str) -> Actions:
 def saved(request: Request) -> Actions:
     """Show the papers that the person saved."""
     if not request.chat.is_private:
-        return request.tell("private only")
+        return request.reply("private only")
     return request.say(_saved(request, 0))
 
 
@@ -255,9 +255,9 @@ def _saved(request: Request, number: int) -> Message:
         Button(text=f"{index} ✕", data=f"unsave:{short_key(paper.id)}:{number}")
         for index, paper in enumerate(entries, start=first + 1)
     ]
-    turn = [Button(text="‹", data=f"saved:{number - 1}")] * (number > 0)
-    turn += [Button(text="›", data=f"saved:{number + 1}")] * (first + len(entries) < len(papers))
-    rows = [removes, turn] if turn else [removes]
+    page_buttons = [Button(text="‹", data=f"saved:{number - 1}")] * (number > 0)
+    page_buttons += [Button(text="›", data=f"saved:{number + 1}")] * (first + len(entries) < len(papers))
+    rows = [removes, page_buttons] if page_buttons else [removes]
     return message(bold(heading), joined("\n\n", lines), rows=rows)
 
 
@@ -276,14 +276,14 @@ def export(request: Request) -> Actions:
     wanted = request.arguments.lower()
     if wanted in ("bib", "bibtex", "ris"):
         if request.owner is None or not request.chat.is_private:
-            return request.tell("private only")
+            return request.reply("private only")
         write = ris if wanted == "ris" else bibtex
         content = write(request.preferences.saved(request.owner))
         return _as_text_or_file(request, f"papers.{'ris' if wanted == 'ris' else 'bib'}", content, "")
     if wanted not in ("", "yaml", "subscriptions"):
-        return request.tell("export.usage")
+        return request.reply("export.usage")
     if request.preferences.subscriber(request.subscriber) is None:
-        return request.tell("export.empty")
+        return request.reply("export.empty")
     content = request.preferences.export(request.subscriber)
     return _as_text_or_file(request, "subscriptions.yaml", content, request.t("export.yaml"))
 
@@ -291,7 +291,7 @@ def export(request: Request) -> Actions:
 def _as_text_or_file(request: Request, name: str, content: str, lead: str) -> Actions:
     """The content as text to copy where it fits in one message, else as a file."""
     if not content:
-        return request.tell("export.empty")
+        return request.reply("export.empty")
     whole = block(content)
     if whole.units < TEXT_UNITS - 200 and whole.fits:
         return request.say(message(*([own_text(lead)] if lead else []), whole))

@@ -337,7 +337,7 @@ class Request:
             Edit(chat=self.chat.reply_address, number=self.message, message=message),
         )
 
-    def tell(self, key: str, **values: object) -> Actions:
+    def reply(self, key: str, **values: object) -> Actions:
         """Answer with one of our texts: as a note where a button was pressed, else as a new message."""
         if self.callback is not None:
             return self.acknowledge(self.t(key, **values))

@@ -74,7 +74,7 @@ def start_text(request: Request, *, resumed: bool) -> Message:
 def stop(request: Request) -> Actions:
     """Suspend deliveries to the chat."""
     stopped = request.services.deliveries.stop(request.addresses, request.now)
-    return request.tell("stopped" if stopped else "stopped.already")
+    return request.reply("stopped" if stopped else "stopped.already")
 
 
 # --- delivery times and quizzes
@@ -321,7 +321,7 @@ def set_snooze(request: Request, wanted: str) -> Actions:
     wanted = wanted.strip().lower()
     until = None if wanted == OFF else _until(wanted, request.now, _zone(request))
     if until is None and wanted != OFF:
-        return request.tell("snooze")
+        return request.reply("snooze")
     try:
         request.preferences.snooze(request.subscriber, until, request.now)
     except ChoiceRefused as refused:
@@ -349,9 +349,9 @@ def _until(wanted: str, now: datetime, zone: ZoneInfo) -> datetime | None:
 def feed(request: Request) -> Actions:
     """Show the address of the person's own feed, or offer to make one."""
     if not request.chat.is_private:
-        return request.tell("private only")
+        return request.reply("private only")
     if request.services.site.feed_address is None:
-        return request.tell("feed.none")
+        return request.reply("feed.none")
     person = request.preferences.subscriber(request.subscriber)
     if person is None or not person.has_feed:
         button = Button(text=request.t("button.make feed"), data="feed:make")
@@ -406,7 +406,7 @@ def _feed_text(request: Request, person: Subscriber, key: str) -> Message:
 def delete_me(request: Request) -> Actions:
     """Ask whether to delete everything about the person; `/delete_me yes` deletes at once."""
     if request.voter() is None:
-        return request.tell("as chat")
+        return request.reply("as chat")
     if request.arguments.lower() == "yes":
         return delete(request, "yes")
     rows = [

@@ -131,9 +131,9 @@ def _counted(request: Request, preview: QueryPreview) -> Markup:
         return query + plain(request.t("preview.one", span=span))
     if preview.covered == 1:
         return query + plain(request.t("preview.one day", count=preview.found))
-    count, unit = preview.pace or (preview.found, "year")
-    pace = request.t(f"pace.{unit}", count=count)
-    return query + plain(request.t("preview.many", count=preview.found, span=span, pace=pace))
+    count, unit = preview.frequency or (preview.found, "year")
+    frequency = request.t(f"frequency.{unit}", count=count)
+    return query + plain(request.t("preview.many", count=preview.found, span=span, frequency=frequency))
 
 
 def _match(request: Request, match: Match) -> Markup:
@@ -263,7 +263,7 @@ def _admitted(request: Request, proposal: Proposal) -> Actions | None:
         who += f" ({shortened(request.chat.title, _NAME)})"
     asks: list[Say] = []
     for operator in site.operators:
-        wish = request.preferences.propose(
+        proposal_id = request.preferences.propose(
             "admit",
             str(operator),
             request.now,
@@ -274,8 +274,8 @@ def _admitted(request: Request, proposal: Proposal) -> Actions | None:
         )
         rows = [
             [
-                Button(text=text("button.allow", "en"), data=f"let:{wish}:y"),
-                Button(text=text("button.refuse", "en"), data=f"let:{wish}:n"),
+                Button(text=text("button.allow", "en"), data=f"let:{proposal_id}:y"),
+                Button(text=text("button.refuse", "en"), data=f"let:{proposal_id}:n"),
             ]
         ]
         query = proposal.values.get("query") or f"like {proposal.values.get('paper', '')}"
@@ -284,15 +284,23 @@ def _admitted(request: Request, proposal: Proposal) -> Actions | None:
     return (*request.show(own_message(request.t("not open"))), *asks)
 
 
-def admit(request: Request, wish_id: str, answer: str) -> Actions:
+def admit(request: Request, proposal_id: str, answer: str) -> Actions:
     """Carry out an operator's answer, and tell the person who asked.
 
     The first answer counts; later ones only show what it was.
     """
-    wish = request.preferences.proposal(wish_id, request.address)
-    if wish is None or wish.kind != "admit" or request.author.id not in request.services.site.operators:
+    admission = request.preferences.proposal(proposal_id, request.address)
+    if (
+        admission is None
+        or admission.kind != "admit"
+        or request.author.id not in request.services.site.operators
+    ):
         return request.acknowledge(request.t("dead button"))
-    name, origin, language = wish.values["subscriber"], wish.values["chat"], wish.values["language"]
+    name, origin, language = (
+        admission.values["subscriber"],
+        admission.values["chat"],
+        admission.values["language"],
+    )
     allowed = answer == "y"
     answered = request.preferences.admission(name)
     if answered == "unknown":  # the person who asked has deleted it
@@ -308,7 +316,7 @@ def admit(request: Request, wish_id: str, answer: str) -> Actions:
         )
     remember_language(request, name, language)
     parts = [own_text(text("admitted", language))]
-    proposal = request.preferences.proposal(wish.values["proposal"], origin)
+    proposal = request.preferences.proposal(admission.values["proposal"], origin)
     if proposal is not None and proposal.kind == "add":
         channel = chat_channel(origin)
         only = () if address.is_private else (channel.target,)
@@ -352,7 +360,7 @@ def answer(request: Request) -> Actions:
     if not request.chat.is_private:
         return ()
     if not any(map(str.isalnum, request.arguments)):
-        return request.tell("search.words")
+        return request.reply("search.words")
     return _search(request, request.arguments[:_LONGEST_SEARCH], lead=request.t("search.text"))
 
 
@@ -386,7 +394,7 @@ def _one_paper(request: Request, paper_id: PaperId) -> Actions:
     """Show a paper that was asked for by its id or link, and offer papers like it."""
     paper = request.services.finder.paper(paper_id)
     if paper is None:
-        return request.tell("search.no paper")
+        return request.reply("search.no paper")
     shown = render_list(request.t("search.paper"), (Item(paper=paper, reasons=()),), request.language)
     proposal = request.preferences.propose("like", request.address, request.now, paper=paper.id)
     follow = Button(text=request.t("button.follow"), data=f"keep:{proposal}")
@@ -464,16 +472,16 @@ def _list(request: Request, number: int, note: str = "") -> Message:
     numbered = list(enumerate(entries, start=first + 1))
     lines = [_entry(request, number, entry) for number, entry in numbered]
     rows = [_list_buttons(request, number, entry) for number, entry in numbered]
-    turn = [("‹", number - 1)] * (number > 0) + [("›", number + 1)] * (number < pages - 1)
-    rows.append([Button(text=sign, data=f"list:{to}") for sign, to in turn])
-    place_shown = (
+    page_links = [("‹", number - 1)] * (number > 0) + [("›", number + 1)] * (number < pages - 1)
+    rows.append([Button(text=sign, data=f"list:{to}") for sign, to in page_links])
+    shown_range = (
         plain(request.t("list.page", first=first + 1, last=first + len(entries), count=len(listed)))
         if pages > 1
         else NOTHING
     )
     above = plain(note) if note else NOTHING
     return message(
-        above, joined("\n", lines), place_shown, *_list_notes(request), rows=[row for row in rows if row]
+        above, joined("\n", lines), shown_range, *_list_notes(request), rows=[row for row in rows if row]
     )
 
 
@@ -495,13 +503,13 @@ def _entry(request: Request, number: int, entry: ListedSubscription) -> Markup:
 def _where(request: Request, entry: ListedSubscription) -> str:
     """Names of the topics that a subscription goes to; empty where it is not limited to any."""
     addresses = filter(None, map(address_in, entry.only))
-    places = sorted((address for address in addresses if address.id == request.chat.id), key=str)
-    if not entry.only or (not request.chat.is_forum and places):
+    topics = sorted((address for address in addresses if address.id == request.chat.id), key=str)
+    if not entry.only or (not request.chat.is_forum and topics):
         return ""
-    if not places:
+    if not topics:
         return request.t("list.elsewhere")
     names = request.topics
-    return request.t("comma").join(_topic_name(request, place, names) for place in places)
+    return request.t("comma").join(_topic_name(request, topic, names) for topic in topics)
 
 
 def _topic_name(request: Request, address: ChatAddress, names: Mapping[int, str]) -> str:

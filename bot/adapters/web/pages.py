@@ -357,7 +357,7 @@ class Pages:
             parts |= {
                 "preview": result,
                 "hints": hints_on(result.query, language.code),
-                "pace": self._pace(texts, result)
+                "frequency": self._frequency(texts, result)
                 if result.found
                 else texts("preview_nothing", span=texts.count("span", result.covered)),
                 "hits": bars(
@@ -743,15 +743,15 @@ class Pages:
         return step, [(start, by_bar[count - 1 - number]) for number, start in enumerate(starts)]
 
     @staticmethod
-    def _pace(texts: Texts, result: "QueryPreview") -> str:
-        count, unit = result.pace or (0, "year")
-        pace = texts(f"pace_{unit}", count=count)
+    def _frequency(texts: Texts, result: "QueryPreview") -> str:
+        count, unit = result.frequency or (0, "year")
+        frequency = texts(f"frequency_{unit}", count=count)
         return texts(
-            "preview_pace",
+            "preview_frequency",
             count=f"{result.found:,}",
             searched=f"{result.papers:,}",
             span=texts.count("span", result.covered),
-            pace=pace,
+            frequency=frequency,
         )
 
     def _brief_item(self, language: PageLanguage, paper: Paper, note: str = "") -> dict[str, Any]:
@@ -860,22 +860,22 @@ def _mark_disagreements(
     marked_points = [
         replace(
             point,
-            text=_marked_at(text_of(point.text), [place[1:] for place in in_points if place[0] == number]),
+            text=_marked_at(text_of(point.text), [span[1:] for span in in_points if span[0] == number]),
         )
         for number, point in enumerate(points)
     ]
     marked_summaries = [
-        replace(summary, text=_marked_at(text, [place[1:] for place in places]))
-        for summary, text, places in zip(summaries, texts, in_summaries, strict=True)
+        replace(summary, text=_marked_at(text, [span[1:] for span in spans]))
+        for summary, text, spans in zip(summaries, texts, in_summaries, strict=True)
     ]
     return marked_points, marked_summaries, bool(in_points or any(in_summaries))
 
 
-def _marked_at(text: str, places: Iterable[tuple[int, int]]) -> Pieces:
-    """The text in pieces; those at the places (start, end) are marked."""
+def _marked_at(text: str, spans: Iterable[tuple[int, int]]) -> Pieces:
+    """The text in pieces; those of the spans (start, end) are marked."""
     pieces: list[Piece] = []
     at = 0
-    for start, end in places:
+    for start, end in spans:
         pieces += (Piece(text[at:start]), Piece(text[start:end], matched=True))
         at = end
     return tuple(piece for piece in (*pieces, Piece(text[at:])) if piece.text)

@@ -23,7 +23,7 @@ from bot.domain.schedule import schedule_text
 from bot.domain.text import printable
 
 if TYPE_CHECKING:
-    from bot.pipeline.history import Story, Verdict
+    from bot.pipeline.history import PaperHistory, Verdict
     from bot.pipeline.ports.outbox import DeliveryRecord
 
 
@@ -52,13 +52,13 @@ def explain(
 
     Lists each subscription with the words that matched or are missing, and what became of each delivery.
     """
-    from bot.pipeline.history import story as read_story
+    from bot.pipeline.history import paper_history
 
     paper_id = parse_paper(paper)
     settings, subscribers = load(context, config)
     with open_state(settings) as store:
         person = find_subscriber(subscriber, everybody(store, subscribers))
-        story = read_story(
+        history = paper_history(
             paper_id,
             person,
             papers=store.papers,
@@ -68,24 +68,24 @@ def explain(
             incidents=store.incidents.open_incidents(),
             paused=store.preferences.choices(person.id).paused,
         )
-    if story is None:
+    if history is None:
         raise UsageError(
             f"no digest that was read names {paper_id}; `paperboy once` reads the watched folders"
         )
     if as_json:
-        say_json(story_json(story))
+        say_json(history_json(history))
         return
-    for line in story_lines(story, style_of(sys.stdout)):
+    for line in history_lines(history, style_of(sys.stdout)):
         say(line)
 
 
-def story_json(story: "Story") -> dict[str, Any]:
-    """The story as JSON; moments are UTC."""
+def history_json(history: "PaperHistory") -> dict[str, Any]:
+    """The history as JSON; moments are UTC."""
     from bot.pipeline.history import why_not_queued
 
-    subscriber = story.subscriber
+    subscriber = history.subscriber
     return {
-        "paper": {"id": story.paper.id, "title": story.paper.title},
+        "paper": {"id": history.paper.id, "title": history.paper.title},
         "subscriber": subscriber.id,
         "digests": [
             {
@@ -94,30 +94,30 @@ def story_json(story: "Story") -> dict[str, Any]:
                 "date": digest.date.isoformat() if digest.date else None,
                 "read_at": digest.read_at.isoformat(),
             }
-            for digest in story.digests
+            for digest in history.digests
         ],
-        "subscriptions": [_verdict_json(verdict) for verdict in story.verdicts],
-        "paused": list(story.paused),
-        "registered_at": story.registered_at.isoformat() if story.registered_at else None,
-        "noticed_at": story.notice.noticed_at.isoformat() if story.notice else None,
-        "rule": story.notice.rule if story.notice else None,
-        "source": story.notice.source if story.notice else None,
-        "noticed_for": list(story.notice.subscriptions) if story.notice else [],
-        "told": story.was_alerted,
-        "why_not_queued": why_not_queued(story),
-        "deliveries": [_delivery_json(row) for row in story.deliveries],
-        "suspended": dict(story.suspended),
-        "topics_gone": dict(story.lost_topics),
-        "stopped": {kind: stop.reason for kind, stop in story.stopped.items()},
+        "subscriptions": [_verdict_json(verdict) for verdict in history.verdicts],
+        "paused": list(history.paused),
+        "registered_at": history.registered_at.isoformat() if history.registered_at else None,
+        "noticed_at": history.notice.noticed_at.isoformat() if history.notice else None,
+        "rule": history.notice.rule if history.notice else None,
+        "source": history.notice.source if history.notice else None,
+        "noticed_for": list(history.notice.subscriptions) if history.notice else [],
+        "told": history.was_alerted,
+        "why_not_queued": why_not_queued(history),
+        "deliveries": [_delivery_json(row) for row in history.deliveries],
+        "suspended": dict(history.suspended),
+        "topics_gone": dict(history.lost_topics),
+        "stopped": {kind: stop.reason for kind, stop in history.stopped.items()},
         "daily_limit": subscriber.daily_limit,
-        "quiet_hours": quiet_text(story),
+        "quiet_hours": quiet_text(history),
         "timezone": subscriber.timezone.key,
     }
 
 
-def quiet_text(story: "Story") -> str | None:
+def quiet_text(history: "PaperHistory") -> str | None:
     """The quiet hours in the form of the configuration."""
-    quiet = story.subscriber.quiet_hours
+    quiet = history.subscriber.quiet_hours
     return f"{quiet.start:%H:%M}-{quiet.end:%H:%M}" if quiet else None
 
 
@@ -155,25 +155,25 @@ def _delivery_json(row: "DeliveryRecord") -> dict[str, Any]:
     }
 
 
-def story_lines(story: "Story", style: Style) -> list[str]:
-    """The story as text."""
-    paper = story.paper
+def history_lines(history: "PaperHistory", style: Style) -> list[str]:
+    """The history as text."""
+    paper = history.paper
     lines = [style.strong(paper.title), f"{paper.id}  {paper.links.best or ''}".rstrip()]
-    lines += ["", f"Digests that name it (times are in {story.subscriber.timezone.key})"]
-    for digest in story.digests:
+    lines += ["", f"Digests that name it (times are in {history.subscriber.timezone.key})"]
+    for digest in history.digests:
         day = digest.date.isoformat() if digest.date else "no date"
         lines.append(
-            f"  {day}  {printable(digest.name)} ({digest.kind}), read {_moment(digest.read_at, story)}"
+            f"  {day}  {printable(digest.name)} ({digest.kind}), read {_moment(digest.read_at, history)}"
         )
-    lines += ["", f"Subscriptions of {story.subscriber.id}"]
-    if not story.verdicts and not story.paused:
+    lines += ["", f"Subscriptions of {history.subscriber.id}"]
+    if not history.verdicts and not history.paused:
         lines.append("  none")
-    for verdict in story.verdicts:
+    for verdict in history.verdicts:
         lines += _verdict_lines(verdict, style)
-    for name in story.paused:
+    for name in history.paused:
         lines += [f"  off  {printable(name)}", "       paused: it finds nothing until it is resumed"]
-    lines += ["", "What was sent", *_delivery_lines(story, style)]
-    rules = _rule_lines(story)
+    lines += ["", "What was sent", *_delivery_lines(history, style)]
+    rules = _rule_lines(history)
     return [*lines, "", "Rules that apply", *rules] if rules else lines
 
 
@@ -212,46 +212,46 @@ def _lacking(verdict: "Verdict") -> str:
     return f"missing: {terms}"
 
 
-def _delivery_lines(story: "Story", style: Style) -> list[str]:
+def _delivery_lines(history: "PaperHistory", style: Style) -> list[str]:
     from bot.pipeline.history import rule_text, why_not_queued
 
     lines = []
-    if story.notice:
-        names = ", ".join(map(printable, story.notice.subscriptions))
-        rule = printable(rule_text(story.notice.rule, story.notice.source))
-        lines.append(f"  noticed {_moment(story.notice.noticed_at, story)} for {names} ({rule})")
-    reason = why_not_queued(story)
+    if history.notice:
+        names = ", ".join(map(printable, history.notice.subscriptions))
+        rule = printable(rule_text(history.notice.rule, history.notice.source))
+        lines.append(f"  noticed {_moment(history.notice.noticed_at, history)} for {names} ({rule})")
+    reason = why_not_queued(history)
     if reason:
         lines.append(f"  nothing was planned: {reason}")
-    elif not story.deliveries:
+    elif not history.deliveries:
         lines.append("  nothing: no subscription matches")
-    return [*lines, *(line for row in story.deliveries for line in _row_lines(row, story, style))]
+    return [*lines, *(line for row in history.deliveries for line in _row_lines(row, history, style))]
 
 
-def _row_lines(row: "DeliveryRecord", story: "Story", style: Style) -> list[str]:
+def _row_lines(row: "DeliveryRecord", history: "PaperHistory", style: Style) -> list[str]:
     when = row.settled_at or row.due_at
     bold = style.strong if row.state in ("dead", "uncertain") else printable
     tries = f", {row.attempts} tries" if row.attempts > 1 else ""
     message = f", message {printable(row.remote_id)}" if row.remote_id else ""
     state = bold(_STATE_TEXTS[row.state])
-    line = f"  {row.kind:<5}  {printable(row.target)}: {state} {_moment(when, story)}{message}{tries}"
+    line = f"  {row.kind:<5}  {printable(row.target)}: {state} {_moment(when, history)}{message}{tries}"
     return [line, f"         {printable(row.error)}"] if row.error else [line]
 
 
-def _rule_lines(story: "Story") -> list[str]:
-    person = story.subscriber
+def _rule_lines(history: "PaperHistory") -> list[str]:
+    person = history.subscriber
     lines = [
         f"  SUSPENDED {printable(target)}: {printable(why)}"
-        for target, why in sorted(story.suspended.items())
+        for target, why in sorted(history.suspended.items())
     ]
     lines += [
         f"  TOPIC GONE {printable(target)}: its messages go to the chat itself ({printable(why)})"
-        for target, why in sorted(story.lost_topics.items())
+        for target, why in sorted(history.lost_topics.items())
     ]
-    for kind, stop in story.stopped.items():
-        lines.append(f"  STOPPED {kind} since {_moment(stop.since, story)}: {printable(stop.reason)}")
+    for kind, stop in history.stopped.items():
+        lines.append(f"  STOPPED {kind} since {_moment(stop.since, history)}: {printable(stop.reason)}")
     if person.quiet_hours:
-        lines.append(f"  quiet hours {quiet_text(story)} {person.timezone.key}")
+        lines.append(f"  quiet hours {quiet_text(history)} {person.timezone.key}")
     if person.daily_limit is not None:
         lines.append(f"  daily limit {person.daily_limit} papers at each target")
     for channel in person.channels:
@@ -261,5 +261,5 @@ def _rule_lines(story: "Story") -> list[str]:
     return lines
 
 
-def _moment(moment: dt.datetime, story: "Story") -> str:
-    return f"{moment.astimezone(story.subscriber.timezone):%Y-%m-%d %H:%M}"
+def _moment(moment: dt.datetime, history: "PaperHistory") -> str:
+    return f"{moment.astimezone(history.subscriber.timezone):%Y-%m-%d %H:%M}"

@@ -124,7 +124,7 @@ def preview_lines(result: "QueryPreview", hints: "Iterable[str]", style: Style) 
         ]
     lines = [
         f"{style.strong(result.query.text)} matches {style.strong(str(result.found))} of the {result.papers} papers "
-        f"of {_span(result)}{_often(result.pace)}",
+        f"of {_span(result)}{_often(result.frequency)}",
         *(f"hint: {printable(hint)}" for hint in hints),
         *_bars(result.hits, style),
     ]
@@ -153,8 +153,8 @@ def _span(result: "QueryPreview") -> str:
     return f"{max(start, min(oldest, newest))} to {newest}"
 
 
-def _often(pace: "tuple[int, str] | None") -> str:
-    return f": about {pace[0]} a {pace[1]}" if pace else ""
+def _often(frequency: "tuple[int, str] | None") -> str:
+    return f": about {frequency[0]} a {frequency[1]}" if frequency else ""
 
 
 def _bars(hits: "Mapping[dt.date, int]", style: Style) -> list[str]:

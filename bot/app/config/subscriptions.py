@@ -81,8 +81,8 @@ def _zone(text: str) -> ZoneInfo:
     except ValueError as error:
         from zoneinfo import available_timezones
 
-        places = (name for name in available_timezones() if "/" in name)  # EST is no spelling of CEST
-        near = nearest(text, sorted(places))
+        cities = (name for name in available_timezones() if "/" in name)  # EST is no spelling of CEST
+        near = nearest(text, sorted(cities))
         hint = f"did you mean {near!r}?" if near else "use a name like 'Europe/Berlin'"
         raise FieldFault(f"unknown time zone {shown_text(text)}; {hint}") from error
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, TypeVar
 
-from bot.app.replay.oracle import Arrival
+from bot.app.replay.oracle import ReceivedMessage
 from bot.domain.channels import Capabilities, ChannelKind, Limit
 from bot.domain.errors import (
     ChannelDown,
@@ -156,7 +156,7 @@ class FakeService:
     ) -> None:
         self.kind = kind
         self.capabilities = capabilities
-        self.arrivals: list[Arrival] = []
+        self.received: list[ReceivedMessage] = []
         self.message_ids: set[str] = set()
         """Ids of all accepted messages, as an operator would find them in the chat."""
         self.floods = self.refused = 0
@@ -178,7 +178,7 @@ class FakeService:
         self._accept(message, address, now)
         if fault is not None:
             raise fault.error
-        number = str(len(self.arrivals))
+        number = str(len(self.received))
         return Receipt(message=number, poll=f"poll-{number}" if message.question else None)
 
     async def close(self) -> None:
@@ -204,8 +204,8 @@ class FakeService:
 
     def _accept(self, message: OutgoingMessage, address: str, now: datetime) -> None:
         self.message_ids.add(message.id)
-        self.arrivals.append(
-            Arrival(
+        self.received.append(
+            ReceivedMessage(
                 at=now,
                 target=f"{self.kind}:{address}",
                 kind=message.kind,

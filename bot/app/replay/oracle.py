@@ -26,7 +26,7 @@ TargetAndPaper = tuple[str, PaperId]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Arrival:
+class ReceivedMessage:
     """A message that a service accepted. `target` keeps the first address, also after a move."""
 
     at: datetime
@@ -166,18 +166,18 @@ class Scorecard:
 
 def score(
     oracle: Oracle,
-    arrivals: Sequence[Arrival],
+    received: Sequence[ReceivedMessage],
     feeds: Mapping[str, Collection[PaperId]],
     *,
     patience: timedelta = timedelta(days=1),
 ) -> Scorecard:
-    """Compares the arrivals, and all papers that were ever in each feed, with the expected deliveries.
+    """Compares the received messages, and all papers that were ever in each feed, with the expected deliveries.
 
     A missing alert is excused if a daily limit was reached at most `patience` after it was due.
     """
     card = Scorecard(papers=len(oracle.papers), expected=len(oracle.due))
-    alerts = _alerts(arrivals, card)
-    _count_messages(arrivals, card)
+    alerts = _alerts(received, card)
+    _count_messages(received, card)
     per_day = _alerts_per_day(oracle, alerts)
     for (target, paper), due in oracle.due.items():
         _, channel = oracle.channels[target]
@@ -198,29 +198,29 @@ def score(
     for target, paper in alerts:
         if (target, paper) not in oracle.due:
             card.blame(f"unasked: {paper} to {target}")
-    _count_polls(oracle, arrivals, alerts, card)
+    _count_polls(oracle, received, alerts, card)
     return card
 
 
-def _alerts(arrivals: Sequence[Arrival], card: Scorecard) -> dict[TargetAndPaper, datetime]:
+def _alerts(received: Sequence[ReceivedMessage], card: Scorecard) -> dict[TargetAndPaper, datetime]:
     """The time of the first alert, by target and paper; each further one counts as a fault."""
     alerts: dict[TargetAndPaper, datetime] = {}
-    for arrival in arrivals:
-        if arrival.kind != "alert":
+    for message in received:
+        if message.kind != "alert":
             continue
-        for paper in arrival.papers:
-            if (arrival.target, paper) in alerts:
-                card.blame(f"repeated: {paper} to {arrival.target}, {arrival.at:%Y-%m-%d %H:%M}")
-            alerts.setdefault((arrival.target, paper), arrival.at)
+        for paper in message.papers:
+            if (message.target, paper) in alerts:
+                card.blame(f"repeated: {paper} to {message.target}, {message.at:%Y-%m-%d %H:%M}")
+            alerts.setdefault((message.target, paper), message.at)
     return alerts
 
 
-def _count_messages(arrivals: Sequence[Arrival], card: Scorecard) -> None:
-    for arrival in arrivals:
-        match arrival.kind:
+def _count_messages(received: Sequence[ReceivedMessage], card: Scorecard) -> None:
+    for message in received:
+        match message.kind:
             case "alert":
                 card.messages += 1
-                card.merged += len(arrival.papers) - 1
+                card.merged += len(message.papers) - 1
             case "edit":
                 card.edits += 1
             case _:
@@ -263,14 +263,14 @@ def _count_lateness(card: Scorecard, due: datetime, at: datetime) -> None:
 
 def _count_polls(
     oracle: Oracle,
-    arrivals: Sequence[Arrival],
+    received: Sequence[ReceivedMessage],
     alerts: Collection[TargetAndPaper],
     card: Scorecard,
 ) -> None:
     asked: dict[TargetAndPaper, Counter[str]] = defaultdict(Counter)
-    for arrival in arrivals:
-        if arrival.kind == "quiz" and arrival.question:
-            asked[arrival.target, arrival.papers[0]][arrival.question] += 1
+    for message in received:
+        if message.kind == "quiz" and message.question:
+            asked[message.target, message.papers[0]][message.question] += 1
     for (target, _), questions in asked.items():
         for question, count in questions.items():
             if count > 1:

@@ -260,10 +260,10 @@ class _Replay:
                 return
 
     def _score(self, oracle: Oracle) -> Scorecard:
-        arrivals = [arrival for service in self._services.values() for arrival in service.arrivals]
+        received = [message for service in self._services.values() for message in service.received]
         counts = self._container.store.deliveries.counts(self._clock.now())
         patience = timedelta(days=1) if not self._scenario.faults.any else timedelta(days=60)
-        card = score(oracle, arrivals, self._feeds.papers, patience=patience)
+        card = score(oracle, received, self._feeds.papers, patience=patience)
         card.digests = len(self._scenario.digests)
         card.subscribers = len(self._scenario.subscribers)
         card.days = (self._scenario.digests[-1].at - self._scenario.digests[0].at).days + 1

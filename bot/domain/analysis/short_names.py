@@ -9,7 +9,9 @@ from bot.domain.papers import Paper
 _NAME = re.compile(r"[A-Za-z][\w.+-]{2,30}")
 _TELLING = re.compile(r"[A-Z].*[A-Z]|[a-z].*[A-Z]|[A-Za-z].*\d")
 
-_STUDY = re.compile(r"(?i)\s*an? (?:[\w-]+ ){0,3}(?:analysis|study|survey|review|overview|investigation)\b")
+_KIND_OF_WORK = re.compile(
+    r"(?i)\s*an? (?:[\w-]+ ){0,3}(?:analysis|study|survey|review|overview|investigation)\b"
+)
 """Subtitle of a paper about something that others made, as in `GPT-OSS-20B: A Deployment-Centric Analysis`."""
 
 
@@ -17,7 +19,7 @@ def short_name(paper: Paper) -> str | None:
     """The name before the title's colon, where its capitals or digits show that it is one: `HALA`, `SmolVLM2`; else None."""
     name, colon, subtitle = paper.title.partition(":")
     name = name.strip()
-    is_name = colon and _NAME.fullmatch(name) and _TELLING.search(name) and not _STUDY.match(subtitle)
+    is_name = colon and _NAME.fullmatch(name) and _TELLING.search(name) and not _KIND_OF_WORK.match(subtitle)
     return name if is_name else None
 
 

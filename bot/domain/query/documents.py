@@ -27,7 +27,7 @@ UNFOLDED: frozenset[Scope] = frozenset({"author", "source"})
 FIELDS: tuple[Field, ...] = ("title", "authors", "summary", "points", "source")
 """In reading order."""
 
-_PLACES = {scope: tuple(map(FIELDS.index, fields)) for scope, fields in SCOPES.items()}
+_FIELD_INDICES = {scope: tuple(map(FIELDS.index, fields)) for scope, fields in SCOPES.items()}
 
 FieldWords = tuple[str, str, str, str, str]
 """The folded words of a paper, a text for each of `FIELDS`: the words of a part between blanks, and a line feed
@@ -90,8 +90,8 @@ class Document:
     def has_folded(self, scope: Scope, text: str) -> bool:
         """Whether the text, in which is no line feed, stands in the line of folded words of the scope."""
         words = self._words or self.folded_words()
-        for place in _PLACES[scope]:  # noqa: SIM110 - `any` takes twice as long, and this is asked of every paper
-            if text in words[place]:
+        for index in _FIELD_INDICES[scope]:  # noqa: SIM110 - `any` takes twice as long, and this is asked of every paper
+            if text in words[index]:
                 return True
         return False
 

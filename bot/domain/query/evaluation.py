@@ -89,19 +89,19 @@ class HitFinder:
         atoms = list(dict.fromkeys(self._atoms(document)))
         located: list[tuple[int, int, int, int, int]] = []
         for rank, atom in enumerate(atoms):
-            turn = 0
+            count = 0
             for number in document.numbers(atom.scope):
                 spans = self._spans(atom, document, number)
                 located += [
-                    (number, start, end, place, rank) for place, (start, end) in enumerate(spans, turn)
+                    (number, start, end, index, rank) for index, (start, end) in enumerate(spans, count)
                 ]
-                turn += len(spans)
-                if turn >= self._limit:
+                count += len(spans)
+                if count >= self._limit:
                     break
         if len(located) > self._limit:
-            located.sort(key=lambda place: (place[3], *place[:3]))
+            located.sort(key=lambda hit: (hit[3], *hit[:3]))
             del located[self._limit :]
-        if len(atoms) > 1 or turn >= self._limit:
+        if len(atoms) > 1 or count >= self._limit:
             located.sort()
         return [(number, start, end, atoms[rank]) for number, start, end, _, rank in located]
 
@@ -110,8 +110,8 @@ class HitFinder:
         search = self._search(atom) if self._many else None
         if search is not None and is_plain(text := document.parts[number].text):
             return search(text)
-        places = islice(_in_part(atom, document, number), self._limit)
-        return [document.span(number, first, last) for first, last in places]
+        ranges = islice(_in_part(atom, document, number), self._limit)
+        return [document.span(number, first, last) for first, last in ranges]
 
     def _search(self, atom: Atom) -> Search | None:
         if id(atom) not in self._searches:
@@ -171,7 +171,7 @@ def test_of(node: Node, *, many: bool) -> Test:
         case And():
             return _every(tuple(test_of(child, many=many) for child in node.children))
         case _:
-            return _some(tuple(test_of(child, many=many) for child in node.children))
+            return _any_of(tuple(test_of(child, many=many) for child in node.children))
 
 
 # `all` and `any` take twice as long, and these are asked of every paper.
@@ -187,7 +187,7 @@ def _every(tests: tuple[Test, ...]) -> Test:
     return holds
 
 
-def _some(tests: tuple[Test, ...]) -> Test:
+def _any_of(tests: tuple[Test, ...]) -> Test:
     def holds(document: Document) -> bool:
         for test in tests:  # noqa: SIM110
             if test(document):

@@ -120,9 +120,9 @@ def words_of_options(options: tuple[str, ...]) -> tuple[OptionWords, ...]:
     )
 
 
-_TURNS = {
-    name: frozenset(turns.split())
-    for name, turns in {
+_CUE_WORDS = {
+    name: frozenset(cues.split())
+    for name, cues in {
         "absolute": "completely entirely always never all every any total totally fully instantly exclusively solely "
         "only purely merely simply just perfectly perfect guarantee guarantees guaranteed impossible automatically "
         "immediately throughout everything everyone",
@@ -175,7 +175,7 @@ def phrasing(question: str, options: tuple[OptionWords, ...]) -> list[Features]:
             **_lengths(option, others := [*options[:at], *options[at + 1 :]]),
             **values[at],
             **_signs(option),
-            **_turns(option, others),
+            **_cues(option, others),
         }
         for at, option in enumerate(options)
     ]
@@ -263,9 +263,9 @@ def _signs(option: OptionWords) -> Features:
     }
 
 
-def _turns(option: OptionWords, others: list[OptionWords]) -> Features:
+def _cues(option: OptionWords, others: list[OptionWords]) -> Features:
     own = set(option.words).difference(chain.from_iterable(other.words for other in others))
-    return {f"turn.{name}": float(min(2, len(own & turns))) for name, turns in _TURNS.items()}
+    return {f"turn.{name}": float(min(2, len(own & cues))) for name, cues in _CUE_WORDS.items()}
 
 
 def overlap(option: OptionWords, question: QuestionContext) -> Features:

@@ -299,8 +299,8 @@ def test_an_index_leads_to_the_papers_of_each_subscription() -> None:
     rows = [words(row.text(separator=" ")) for row in tree.css(".index tr")]
     assert rows == ["2 a 1 3", "1 b 2", "2 questions, answers at the end 2"]
     for jump in tree.css(".jump"):
-        (place,) = tree.css(jump.attributes["href"])
-        assert place.parent.css_first(".number").text() == jump.text()
+        (heading,) = tree.css(jump.attributes["href"])
+        assert heading.parent.css_first(".number").text() == jump.text()
     assert "In this mail\n  2 on a: 1, 3\n  1 on b: 2\n  2 questions, answers at the end: 2\n" in text_of(
         mail
     )

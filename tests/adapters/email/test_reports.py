@@ -320,8 +320,8 @@ async def imap(tls: TlsPair) -> AsyncIterator[ImapRig]:
 
 
 def imap_box(rig: ImapRig, tls: ssl.SSLContext | None, password: str = "s3cret") -> ImapReports:
-    place = ImapFolder(host="127.0.0.1", port=rig.port, user="bounces", folder='Lists "a"')
-    return ImapReports(place, BOUNCES, password=password, tls=tls)
+    folder = ImapFolder(host="127.0.0.1", port=rig.port, user="bounces", folder='Lists "a"')
+    return ImapReports(folder, BOUNCES, password=password, tls=tls)
 
 
 async def test_reports_on_an_imap_server_are_marked_as_seen_and_other_mail_is_left_alone(

@@ -155,14 +155,14 @@ def test_every_summary_is_there_in_its_order() -> None:
 
 
 def test_an_entry_s_moment_depends_on_nothing_but_itself() -> None:
-    one, two = a_feed_entry(1), a_feed_entry(2)
+    early, late = a_feed_entry(1), a_feed_entry(2)
 
     def moment(feed, at: int) -> str:
         return parsed(feed).findall(ATOM + "entry")[at].findtext(ATOM + "updated")
 
-    assert moment(a_feed(one, two), 0) == moment(a_feed(two, one), 1) == moment(a_feed(one), 0)
-    later = replace(one, updated=NOW + timedelta(seconds=1))
-    assert moment(a_feed(later), 0) > moment(a_feed(one), 0)
+    assert moment(a_feed(early, late), 0) == moment(a_feed(late, early), 1) == moment(a_feed(early), 0)
+    later = replace(early, updated=NOW + timedelta(seconds=1))
+    assert moment(a_feed(later), 0) > moment(a_feed(early), 0)
 
 
 def test_the_feed_is_as_new_as_its_newest_entry() -> None:

@@ -36,7 +36,7 @@ HOSTILE: dict[str, Callable[[], str]] = {
         f'{PAGE}<div class="flowchart-card"><svg>' + "<!--" * 40_000 + "<style><script>" * 4_000
     ),
     "a huge character reference": lambda: f"{PAGE}<strong>&#{'9' * 100_000};</strong>",
-    "points in points": lambda: f"{TEXT}1. a: " + " ".join(f"{place % 100}. **" for place in range(200_000)),
+    "points in points": lambda: f"{TEXT}1. a: " + " ".join(f"{index % 100}. **" for index in range(200_000)),
     "marks of questions": lambda: f"{TEXT}Q{'9' * 100_000}" + "\nQ1\n1. x\n" * 100_000,
     "papers and nothing else": lambda: "2031-02-03 Papers\n" + "Paper 1\nPublished:\n" * 100_000,
 }

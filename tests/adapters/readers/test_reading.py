@@ -22,7 +22,7 @@ TABLE = "## Papers for 2031-02-03\n\n| Title | Authors | Summary |\n|---|---|---
 
 
 def table(*titles: str) -> bytes:
-    rows = (ROW.format(title=title, number=f"3102.{place:05}") for place, title in enumerate(titles, 1))
+    rows = (ROW.format(title=title, number=f"3102.{index:05}") for index, title in enumerate(titles, 1))
     return (TABLE + "".join(rows)).encode()
 
 
@@ -116,7 +116,7 @@ def test_a_paper_that_stands_in_the_digest_twice_is_one_entry() -> None:
 
 
 def test_more_papers_than_the_limit_are_refused_with_the_place() -> None:
-    data = TABLE.encode() + b"".join(b"| t%d | a | s |\n" % place for place in range(MAX_PAPERS + 1))
+    data = TABLE.encode() + b"".join(b"| t%d | a | s |\n" % index for index in range(MAX_PAPERS + 1))
     with pytest.raises(DigestTooLarge, match=rf"big\.md:{4 + MAX_PAPERS + 1}: .* split the file"):
         read_digest(data, name="big.md")
 

@@ -115,8 +115,8 @@ def test_papers_in_rows_count_against_the_words_of_a_project() -> None:
 )
 def test_a_paper_s_line_is_that_in_which_its_number_stands_first(text: str, number: str) -> None:
     for lines in (text, f"{text}{number}{text}"):
-        place = re.search(re.escape(number), lines)
-        assert LineFinder(lines).line(number) == lines.count("\n", 0, place.start() if place else 0) + 1
+        match = re.search(re.escape(number), lines)
+        assert LineFinder(lines).line(number) == lines.count("\n", 0, match.start() if match else 0) + 1
 
 
 def test_rows_and_cells_that_do_not_end_take_no_time() -> None:

@@ -117,7 +117,7 @@ class Hand:
         """Claim what is due, and begin nothing."""
         return self.store.outbox.claim(now, lease=LEASE, limit=limit, kinds=kinds, documents=["atom"])
 
-    def one(self, now: datetime = NOW) -> Claim:
+    def claim_one(self, now: datetime = NOW) -> Claim:
         (claim,) = self.claim(now)
         return claim
 

@@ -14,7 +14,7 @@ DONE: frozenset[State] = frozenset({"sent", "merged", "limited"})
 class Message:
     """What was put together once; `told` counts the papers that it alerted to."""
 
-    place: str
+    target: str
     created_at: datetime
     went_out: bool = False
     told: int = 0
@@ -22,11 +22,11 @@ class Message:
 
 @dataclass
 class Line:
-    """A row; `number` is its place in the order of all rows."""
+    """A row; `number` is its rank in the order of all rows."""
 
     number: int
     key: str
-    place: str
+    target: str
     kind: DeliveryKind
     subscriber: str
     state: State
@@ -49,7 +49,7 @@ class Line:
 class Taken:
     """A claim, as somebody holds it until long after its lease."""
 
-    place: str
+    target: str
     lines: tuple[Line, ...]
     message: Message
     lease_until: datetime
@@ -57,8 +57,8 @@ class Taken:
 
 
 @dataclass
-class Spot:
-    """A place."""
+class TargetState:
+    """A target, and what is known of it."""
 
     key: str
     address: str
@@ -75,31 +75,31 @@ class Spot:
 class Model:
     """What was planned, and what became of it."""
 
-    spots: dict[str, Spot] = field(default_factory=dict)
+    targets: dict[str, TargetState] = field(default_factory=dict)
     lines: dict[str, Line] = field(default_factory=dict)
     messages: list[Message] = field(default_factory=list)
 
     # --- what may be claimed ------------------------------------------------------------------------------
 
-    def of(self, place: str) -> list[Line]:
-        return [line for line in self.lines.values() if line.place == place and line.is_open]
+    def of(self, target: str) -> list[Line]:
+        return [line for line in self.lines.values() if line.target == target and line.is_open]
 
-    def ready_at(self, spot: Spot) -> datetime | None:
-        """When the place may next be sent to; None where nothing waits there or nobody may."""
-        waiting = [line.due_at for line in self.of(spot.key)]
-        if not waiting or spot.suspended or spot.taken:
+    def ready_at(self, target_state: TargetState) -> datetime | None:
+        """When the target may next be sent to; None where nothing waits for it or nobody may."""
+        waiting = [line.due_at for line in self.of(target_state.key)]
+        if not waiting or target_state.suspended or target_state.taken:
             return None
-        return max(min(waiting), spot.wait_until or min(waiting))
+        return max(min(waiting), target_state.wait_until or min(waiting))
 
-    def next_message(self, place: str, now: datetime) -> tuple[Line, ...]:
+    def next_message(self, target: str, now: datetime) -> tuple[Line, ...]:
         """The lines that go out together next; empty where nothing is due."""
-        due = [line for line in self.of(place) if line.due_at <= now]
+        due = [line for line in self.of(target) if line.due_at <= now]
         if not due:
             return ()
         head = due[0]
         if head.message:
-            return tuple(line for line in self.of(place) if line.message is head.message)
-        if place.startswith("atom:"):
+            return tuple(line for line in self.of(target) if line.message is head.message)
+        if target.startswith("atom:"):
             return tuple(due)
         if head.kind != "alert":
             return (head,)
@@ -110,29 +110,35 @@ class Model:
         )
 
     def claimable(self, now: datetime, kinds: Collection[str]) -> dict[str, tuple[Line, ...]]:
-        ready = {spot.key: self.ready_at(spot) for spot in self.spots.values() if spot.kind in kinds}
+        ready = {
+            target_state.key: self.ready_at(target_state)
+            for target_state in self.targets.values()
+            if target_state.kind in kinds
+        }
         return {key: self.next_message(key, now) for key, at in ready.items() if at is not None and at <= now}
 
     def next_due(self) -> datetime | None:
-        ready = [self.ready_at(spot) for spot in self.spots.values()]
-        leases = [spot.taken.lease_until for spot in self.spots.values() if spot.taken]
+        ready = [self.ready_at(target_state) for target_state in self.targets.values()]
+        leases = [
+            target_state.taken.lease_until for target_state in self.targets.values() if target_state.taken
+        ]
         return min((at for at in (*ready, *leases) if at is not None), default=None)
 
     # --- what happens -------------------------------------------------------------------------------------
 
     def plan(self, line: Line) -> bool:
-        self.spots.setdefault(line.place, Spot(line.place, line.place.partition(":")[2]))
+        self.targets.setdefault(line.target, TargetState(line.target, line.target.partition(":")[2]))
         return self.lines.setdefault(line.key, line) is line
 
-    def take(self, place: str, lines: tuple[Line, ...], now: datetime, until: datetime) -> Taken:
-        taken = Taken(place, lines, lines[0].message or Message(place, now), until)
-        self.spots[place].taken = taken
+    def take(self, target: str, lines: tuple[Line, ...], now: datetime, until: datetime) -> Taken:
+        taken = Taken(target, lines, lines[0].message or Message(target, now), until)
+        self.targets[target].taken = taken
         return taken
 
     def begin(self, taken: Taken) -> bool:
         """False where it must not be sent."""
-        spot = self.spots[taken.place]
-        if spot.taken is not taken or spot.suspended:
+        target_state = self.targets[taken.target]
+        if target_state.taken is not taken or target_state.suspended:
             return False
         self._begin(taken)
         return True
@@ -146,8 +152,8 @@ class Model:
                 line.state, line.message, line.attempts = "sending", taken.message, line.attempts + 1
 
     def settle(self, taken: Taken, outcome: Outcome, now: datetime) -> None:
-        spot, known = self.spots[taken.place], outcome.state == "sent"
-        ours = spot.taken is taken
+        target_state, known = self.targets[taken.target], outcome.state == "sent"
+        ours = target_state.taken is taken
         if not ours and not known:
             return
         if ours and not taken.begun and (outcome.state != "pending" or outcome.counted):
@@ -164,35 +170,35 @@ class Model:
             taken.message.told = len(outcome.sent) if taken.lines[0].kind == "alert" else 0
             taken.message.went_out |= outcome.receipt is not None
         if ours:
-            spot.taken, spot.wait_until = None, outcome.wait_until
-            spot.suspended = spot.suspended or outcome.suspend
-            spot.address = outcome.moved_to or spot.address
+            target_state.taken, target_state.wait_until = None, outcome.wait_until
+            target_state.suspended = target_state.suspended or outcome.suspend
+            target_state.address = outcome.moved_to or target_state.address
 
     def expire(self, now: datetime, again: Collection[str]) -> int:
         uncertain = 0
-        for spot in self.spots.values():
-            if spot.taken is None or spot.taken.lease_until > now:
+        for target_state in self.targets.values():
+            if target_state.taken is None or target_state.taken.lease_until > now:
                 continue
-            for line in self.of(spot.key):
+            for line in self.of(target_state.key):
                 if line.state == "sending":
-                    goes_again = spot.kind in again or line.kind == "edit"
+                    goes_again = target_state.kind in again or line.kind == "edit"
                     line.end("pending" if goes_again else "uncertain", now)
                     uncertain += not goes_again
-            spot.taken = None
+            target_state.taken = None
         return uncertain
 
     def by_hand(self, keys: Iterable[str], states: Collection[State]) -> list[Line]:
         lines = (self.lines[key] for key in dict.fromkeys(keys) if key in self.lines)
         return [line for line in lines if line.state in states]
 
-    def retry(self, keys: Sequence[str], now: datetime, own_wish: Collection[str]) -> int:
+    def retry(self, keys: Sequence[str], now: datetime, opt_outs: Collection[str]) -> int:
         lines = self.by_hand(keys, ("dead", "uncertain"))
         for line in lines:
             line.end("pending", now)
             line.due_at, line.attempts = now, 0
-            spot = self.spots[line.place]
-            if spot.suspended not in own_wish:
-                spot.suspended = spot.wait_until = None
+            target_state = self.targets[line.target]
+            if target_state.suspended not in opt_outs:
+                target_state.suspended = target_state.wait_until = None
         self._revoke(lines)
         return len(lines)
 
@@ -204,10 +210,10 @@ class Model:
         return len(lines)
 
     def _revoke(self, lines: Iterable[Line]) -> None:
-        """End the claims of these places of which nothing is being sent."""
-        for place in {line.place for line in lines}:
-            if not any(line.state == "sending" for line in self.of(place)):
-                self.spots[place].taken = None
+        """End the claims of these targets of which nothing is being sent."""
+        for target in {line.target for line in lines}:
+            if not any(line.state == "sending" for line in self.of(target)):
+                self.targets[target].taken = None
 
     def arrived(self, keys: Sequence[str]) -> int:
         lines = self.by_hand(keys, ("uncertain",))
@@ -232,22 +238,27 @@ class Model:
 
     def clamp_delays(self, now: datetime, longest: timedelta) -> int:
         cut = 0
-        for spot in self.spots.values():
-            tried = any(line.attempts for line in self.of(spot.key))
-            if spot.wait_until and spot.wait_until > now + longest and not spot.taken and not tried:
-                spot.wait_until, cut = now + longest, cut + 1
+        for target_state in self.targets.values():
+            tried = any(line.attempts for line in self.of(target_state.key))
+            if (
+                target_state.wait_until
+                and target_state.wait_until > now + longest
+                and not target_state.taken
+                and not tried
+            ):
+                target_state.wait_until, cut = now + longest, cut + 1
         return cut
 
     # --- what is known afterwards -------------------------------------------------------------------------
 
-    def told(self, place: str) -> int:
-        return sum(message.told for message in self.messages if message.place == place)
+    def told(self, target: str) -> int:
+        return sum(message.told for message in self.messages if message.target == target)
 
-    def unnamed(self, place: str) -> list[str]:
+    def unnamed(self, target: str) -> list[str]:
         return [
             line.key
             for line in self.lines.values()
-            if line.place == place and line.state == "limited" and line.kind == "alert"
+            if line.target == target and line.state == "limited" and line.kind == "alert"
             if line.message and not line.message.went_out
         ]
 

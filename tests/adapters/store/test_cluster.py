@@ -31,7 +31,7 @@ async def until(is_so) -> None:
 
 
 async def test_a_second_one_waits_until_the_first_is_done(database: Database) -> None:
-    one, other = database.open(), database.open()
+    store, other = database.open(), database.open()
     working: list[str] = []
     done = asyncio.Event()
 
@@ -39,10 +39,10 @@ async def test_a_second_one_waits_until_the_first_is_done(database: Database) ->
         working.append(name)
         await done.wait()
 
-    first = asyncio.create_task(one.leader_election.lead("telegram updates", lambda: work("first")))
+    first = asyncio.create_task(store.leader_election.lead("telegram updates", lambda: work("first")))
     await until(lambda: working)
     second = asyncio.create_task(other.leader_election.lead("telegram updates", lambda: work("second")))
-    elsewhere = asyncio.create_task(other.leader_election.lead("upkeep", lambda: work("elsewhere")))
+    elsewhere = asyncio.create_task(other.leader_election.lead("maintenance", lambda: work("elsewhere")))
     await until(lambda: len(working) == 2)
     await asyncio.sleep(0.1)
     assert working == ["first", "elsewhere"]
@@ -66,12 +66,12 @@ async def test_who_is_killed_is_followed_within_five_seconds(database: Database)
     async def work() -> None:
         got.append(time.monotonic())
 
-    mine = asyncio.create_task(store.leader_election.lead("telegram updates", work))
+    leading = asyncio.create_task(store.leader_election.lead("telegram updates", work))
     await asyncio.sleep(0.3)
     assert not got
     killed = time.monotonic()
     holder.kill()
-    await mine
+    await leading
     holder.wait()
     holder.stdout.close()
     assert got[0] - killed < 5
@@ -84,7 +84,7 @@ async def test_a_state_in_memory_is_its_owners_alone() -> None:
     async def work() -> None:
         done.append(True)
 
-    await store.leader_election.lead("upkeep", work)
+    await store.leader_election.lead("maintenance", work)
     store.close()
     assert done
 
@@ -100,6 +100,6 @@ async def test_a_file_system_without_locks_is_said_and_no_hindrance(
 
     async def work() -> None: ...
 
-    await store.leader_election.lead("upkeep", work)
+    await store.leader_election.lead("maintenance", work)
     store.close()
     assert "leader.no_locks" in [record.msg for record in caplog.records]

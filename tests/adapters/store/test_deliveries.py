@@ -1,4 +1,4 @@
-"""The operator's hand on rows, places and channels, and the counts that tell how things stand."""
+"""The operator's hand on rows, targets and channels, and the counts that tell how things stand."""
 
 from datetime import timedelta
 from typing import Any, get_args
@@ -24,7 +24,7 @@ def one_of_each(hand: Hand) -> None:
     """Rows 1 to 5: dead, uncertain, sent, pending, held."""
     for number, state in ((1, "dead"), (2, "uncertain"), (3, "sent")):
         hand.alerts(number)
-        hand.settle(hand.one(), state, **({} if state == "sent" else {"error": f"it was {state}"}))
+        hand.settle(hand.claim_one(), state, **({} if state == "sent" else {"error": f"it was {state}"}))
     hand.alerts(4)
     hand.alerts(5, state="held", due_at=NOW + MINUTE)
 
@@ -59,16 +59,16 @@ def test_dead_and_uncertain_rows_go_again_by_hand_and_others_do_not(hand: Hand, 
 
 def test_a_row_that_goes_again_by_hand_starts_anew_under_its_messages_name(hand: Hand, store: Store):
     hand.alerts(1)
-    first = hand.one()
+    first = hand.claim_one()
     hand.settle(first, "uncertain", wait_until=NOW + MINUTE)
     store.deliveries.retry(keys(1), NOW)
-    again = hand.one()
+    again = hand.claim_one()
     assert (again.message, again.attempts) == (first.message, 1)
 
 
 def test_trying_again_revives_a_target_the_service_gave_up_on(hand: Hand, store: Store):
     hand.alerts(1)
-    hand.settle(hand.one(), "dead")
+    hand.settle(hand.claim_one(), "dead")
     store.deliveries.suspend("telegram:1001", "mailbox does not exist", NOW)
     store.deliveries.retry(keys(1), NOW)
     assert hand.send() == [["1"]]
@@ -77,7 +77,7 @@ def test_trying_again_revives_a_target_the_service_gave_up_on(hand: Hand, store:
 @pytest.mark.parametrize("how", get_args(OptOut))
 def test_trying_again_never_overrules_who_wished_to_hear_no_more(hand: Hand, store: Store, how: OptOut):
     hand.alerts(1)
-    hand.settle(hand.one(), "dead")
+    hand.settle(hand.claim_one(), "dead")
     assert store.deliveries.suspend("telegram:1001", "refused 8 times", NOW)
     assert store.deliveries.opt_out("telegram:1001", how, NOW)  # also where an error came first
     assert not store.deliveries.opt_out("telegram:1001", "stopped", NOW)
@@ -95,7 +95,7 @@ def test_trying_again_never_overrules_who_wished_to_hear_no_more(hand: Hand, sto
 
 def test_a_service_that_says_the_same_words_is_no_recipient(hand: Hand, store: Store):
     hand.alerts(1)
-    hand.settle(hand.one(), "dead")
+    hand.settle(hand.claim_one(), "dead")
     assert store.deliveries.suspend("telegram:1001", OPT_OUT_TEXTS["unsubscribed"], NOW)
     store.deliveries.retry(keys(1), NOW)
     assert hand.send() == [["1"]]
@@ -115,7 +115,7 @@ def test_rows_are_given_up_by_hand(hand: Hand, store: Store):
 
 def test_only_what_was_dropped_is_given_up_whatever_a_service_says(hand: Hand, store: Store):
     hand.alerts(1)
-    hand.settle(hand.one(), "dead", error="dropped by the operator")
+    hand.settle(hand.claim_one(), "dead", error="dropped by the operator")
     assert store.deliveries.counts(NOW).given_up == 0
     assert store.deliveries.drop(keys(1), NOW) == 1
     assert store.deliveries.counts(NOW).given_up == 1
@@ -126,7 +126,7 @@ def test_only_what_was_dropped_is_given_up_whatever_a_service_says(hand: Hand, s
 
 def test_what_waited_for_the_flood_guard_waits_no_more_once_it_is_sent(hand: Hand, store: Store):
     hand.alerts(1)
-    hand.settle(hand.one())
+    hand.settle(hand.claim_one())
     hand.alerts(2)
     guard = {"alert": Limit(most=1, span=timedelta(minutes=10))}
     later = {"lease": LEASE, "limit": 1, "kinds": KINDS, "flood_guard": guard}
@@ -138,20 +138,20 @@ def test_what_waited_for_the_flood_guard_waits_no_more_once_it_is_sent(hand: Han
 
 def test_what_is_being_sent_is_left_to_its_sender(hand: Hand, store: Store):
     hand.alerts(1)
-    claim = hand.one()
+    claim = hand.claim_one()
     assert store.deliveries.drop(keys(1), NOW) == 0
     assert store.deliveries.retry(keys(1), NOW) == 0
     hand.settle(claim)
     assert hand.states() == {"alert 1": "sent"}
 
 
-# --- places -----------------------------------------------------------------------------------------------
+# --- targets ----------------------------------------------------------------------------------------------
 
 
 def test_what_is_known_of_a_target(hand: Hand, store: Store):
     assert store.deliveries.target("telegram:1001") is None
     hand.alerts(1)
-    hand.settle(hand.one(), "pending", wait_until=NOW + MINUTE)
+    hand.settle(hand.claim_one(), "pending", wait_until=NOW + MINUTE)
     target = Target(kind="telegram", address="1001")
     assert store.deliveries.target("telegram:1001") == TargetStatus(target=target, paused_until=NOW + MINUTE)
     assert store.deliveries.suspend("telegram:1001", "left", NOW)
@@ -207,7 +207,7 @@ def test_what_cannot_be_claimed_now_wants_nothing_now(hand: Hand, store: Store):
     assert store.outbox.next_due(KINDS) is None
     hand.alerts(1)
     assert store.outbox.next_due(KINDS) == NOW
-    claim = hand.one()
+    claim = hand.claim_one()
     hand.alerts(2)
     assert store.outbox.next_due(KINDS) == NOW + LEASE
     hand.settle(claim, "pending", wait_until=NOW + MINUTE)
@@ -280,7 +280,7 @@ def test_an_operator_may_name_thousands_of_rows(hand: Hand, store: Store):
 
 def test_what_arrived_all_the_same_counts_as_sent(hand: Hand, store: Store):
     hand.alerts(1, 2)
-    claim = hand.one()
+    claim = hand.claim_one()
     hand.settle(claim, "uncertain", error="no answer")
     hand.alerts(3)
     keys = [row.key for row in hand.rows()]
@@ -314,7 +314,7 @@ def chosen(store: Store, limit: int | None = None, **selection: Any) -> list[lis
 
 def test_deliveries_are_listed_by_the_messages_that_they_were_or_would_be(hand: Hand, store: Store):
     hand.alerts(1, 2, 3)
-    hand.settle(hand.one(), "uncertain", error="no answer")
+    hand.settle(hand.claim_one(), "uncertain", error="no answer")
     hand.alerts(4, 5)
     hand.alerts(6, target="telegram:7")
     hand.alerts(7, 8, state="held", due_at=NOW + MINUTE)
@@ -334,13 +334,15 @@ def test_deliveries_are_listed_by_the_messages_that_they_were_or_would_be(hand: 
 
 def test_a_message_that_went_out_is_listed_whole_whatever_state_was_asked_for(hand: Hand, store: Store):
     hand.alerts(1, 2)
-    hand.settle(hand.one(), "sent")
+    hand.settle(hand.claim_one(), "sent")
     assert chosen(store, states=("merged",)) == chosen(store, states=("sent",)) == [["1", "2"]]
 
 
 def test_what_waits_after_failures_is_tried_now_by_hand(hand: Hand, store: Store):
     hand.alerts(1)
-    hand.settle(hand.one(), "pending", error="refused", suspend="refused 8 times", wait_until=NOW + MINUTE)
+    hand.settle(
+        hand.claim_one(), "pending", error="refused", suspend="refused 8 times", wait_until=NOW + MINUTE
+    )
     assert hand.send() == []
     assert store.deliveries.try_now(keys(1), NOW) == 1
     assert hand.send() == [["1"]]

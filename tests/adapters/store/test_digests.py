@@ -126,12 +126,12 @@ def test_rows_are_planned_once(hand: Hand, store: Store):
 
 
 def test_of_many_rows_those_that_are_new_are_counted_and_each_target_keeps_their_order(hand: Hand):
-    places = [f"telegram:{number}" for number in range(9)]
-    hand.plan(*(a_delivery(paper, place) for place in places for paper in range(5, 0, -1)))
-    rows = [a_delivery(paper, place) for paper in range(40, 0, -1) for place in places]
+    targets = [f"telegram:{number}" for number in range(9)]
+    hand.plan(*(a_delivery(paper, target) for target in targets for paper in range(5, 0, -1)))
+    rows = [a_delivery(paper, target) for paper in range(40, 0, -1) for target in targets]
     assert hand.plan(*rows) == 9 * 35
-    for place in places:
-        papers = [row.paper for row in hand.rows() if row.target == place]
+    for target in targets:
+        papers = [row.paper for row in hand.rows() if row.target == target]
         assert papers == [a_paper(number).id for number in (5, 4, 3, 2, 1, *range(40, 5, -1))]
 
 
@@ -166,7 +166,7 @@ def test_a_target_is_ready_when_its_first_row_is_due(hand: Hand, store: Store):
 def test_new_rows_do_not_end_a_targets_wait(hand: Hand, store: Store):
     hand.alerts(1)
     later = NOW + timedelta(minutes=30)
-    hand.settle(hand.one(), "pending", wait_until=later)
+    hand.settle(hand.claim_one(), "pending", wait_until=later)
     hand.alerts(2)
     assert store.outbox.next_due(KINDS) == later
     assert hand.claim() == ()
@@ -175,17 +175,17 @@ def test_new_rows_do_not_end_a_targets_wait(hand: Hand, store: Store):
 
 def test_rows_planned_while_their_target_is_being_sent_to_come_next(hand: Hand, store: Store):
     hand.alerts(1)
-    claim = hand.one()
+    claim = hand.claim_one()
     hand.alerts(2)
     assert hand.claim() == ()
     assert store.outbox.next_due(KINDS) == NOW + timedelta(minutes=5)  # the lease: nothing to do before
     hand.settle(claim)
     assert store.outbox.next_due(KINDS) == NOW
-    assert [row.paper for row in hand.one().rows] == [a_paper(2).id]
+    assert [row.paper for row in hand.claim_one().rows] == [a_paper(2).id]
 
 
 def test_the_address_of_a_target_that_moved_is_not_taken_back(hand: Hand, store: Store):
     hand.alerts(1)
-    hand.settle(hand.one(), "pending", moved_to="-1009")
+    hand.settle(hand.claim_one(), "pending", moved_to="-1009")
     hand.alerts(2)
-    assert hand.one().target.address == "-1009"
+    assert hand.claim_one().target.address == "-1009"

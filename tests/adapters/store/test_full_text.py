@@ -227,7 +227,7 @@ def test_papers_are_folded_again_where_the_rules_have_changed(
             connection.execute(text("INSERT INTO full_text (full_text) VALUES ('delete-all')"))
     assert titles(database.open(), "graph") == set()
     monkeypatch.setattr(module, "RULES", "of another version")
-    monkeypatch.setattr(module, "_TOGETHER", 1)
+    monkeypatch.setattr(module, "_FOLDED_AT_ONCE", 1)
     assert titles(database.open(), "graph") == {"Graphs"}
 
 

@@ -14,57 +14,57 @@ MINUTE = timedelta(minutes=1)
 @pytest.mark.parametrize("end", ["pending", "uncertain", "dead", "skipped"])
 def test_an_end_told_twice_leaves_alone_who_sends_the_same_message_again(database: Database, end: str):
     """A machine whose connection died when its end was stored tells it again, after another took the message."""
-    one, other = Hand(database.open()), Hand(database.open())
-    one.alerts(1)
-    first = one.one()
-    one.settle(first, "pending", counted=False)
-    again = other.one()
+    hand, other = Hand(database.open()), Hand(database.open())
+    hand.alerts(1)
+    first = hand.claim_one()
+    hand.settle(first, "pending", counted=False)
+    again = other.claim_one()
     assert (again.message, again.attempts) == (first.message, first.attempts)
-    one.settle(first, end, counted=False, now=NOW + MINUTE)
-    assert one.claim(NOW + MINUTE) == ()
+    hand.settle(first, end, counted=False, now=NOW + MINUTE)
+    assert hand.claim(NOW + MINUTE) == ()
     assert other.states() == {"alert 1": "sending"}
     other.settle(again)
     assert other.states() == {"alert 1": "sent"}
 
 
 def test_an_end_after_the_lease_leaves_alone_who_resends_by_then(database: Database):
-    one, other = Hand(database.open()), Hand(database.open())
-    one.alerts(1)
-    late = one.one()
+    hand, other = Hand(database.open()), Hand(database.open())
+    hand.alerts(1)
+    late = hand.claim_one()
     other.store.outbox.expire(NOW + LEASE, again={"telegram"})
-    other.one(NOW + LEASE)
-    one.settle(late, "pending", wait_until=NOW + LEASE, now=NOW + LEASE)
-    assert one.claim(NOW + LEASE) == ()
-    assert one.states() == {"alert 1": "sending"}
+    other.claim_one(NOW + LEASE)
+    hand.settle(late, "pending", wait_until=NOW + LEASE, now=NOW + LEASE)
+    assert hand.claim(NOW + LEASE) == ()
+    assert hand.states() == {"alert 1": "sending"}
 
 
 def test_a_late_success_is_believed_while_somebody_resends_and_their_end_changes_nothing(database: Database):
-    one, other = Hand(database.open()), Hand(database.open())
-    one.alerts(1)
-    late = one.one()
+    hand, other = Hand(database.open()), Hand(database.open())
+    hand.alerts(1)
+    late = hand.claim_one()
     other.store.outbox.expire(NOW + LEASE, again={"telegram"})
-    again = other.one(NOW + LEASE)
-    one.settle(late, now=NOW + LEASE)
-    assert one.states() == {"alert 1": "sent"}
-    one.alerts(2)
-    assert one.claim(NOW + LEASE) == ()
+    again = other.claim_one(NOW + LEASE)
+    hand.settle(late, now=NOW + LEASE)
+    assert hand.states() == {"alert 1": "sent"}
+    hand.alerts(2)
+    assert hand.claim(NOW + LEASE) == ()
     other.settle(again, "pending", now=NOW + LEASE)
-    assert one.states() == {"alert 1": "sent", "alert 2": "pending"}
-    assert one.send(NOW + LEASE) == [["2"]]
+    assert hand.states() == {"alert 1": "sent", "alert 2": "pending"}
+    assert hand.send(NOW + LEASE) == [["2"]]
 
 
 def test_an_end_told_twice_does_not_shorten_what_the_target_was_told_to_wait(hand: Hand, store: Store):
     hand.alerts(1)
-    first = hand.one()
+    first = hand.claim_one()
     hand.settle(first, "pending")
-    hand.settle(hand.one(), "pending", wait_until=NOW + 9 * MINUTE)
+    hand.settle(hand.claim_one(), "pending", wait_until=NOW + 9 * MINUTE)
     hand.settle(first, "pending")
     assert store.outbox.next_due(KINDS) == NOW + 9 * MINUTE
 
 
 def test_an_uncertain_end_told_twice_does_not_forget_what_was_told_meanwhile(hand: Hand, store: Store):
     hand.alerts(1)
-    first = hand.one()
+    first = hand.claim_one()
     hand.settle(first, "uncertain")
     (row,) = hand.rows()
     store.deliveries.retry([row.key], NOW)
@@ -75,13 +75,13 @@ def test_an_uncertain_end_told_twice_does_not_forget_what_was_told_meanwhile(han
 
 def test_the_lease_of_a_message_that_goes_again_is_another(hand: Hand):
     hand.alerts(1)
-    first = hand.one()
+    first = hand.claim_one()
     hand.settle(first, "pending")
-    assert hand.one().lease != first.lease
+    assert hand.claim_one().lease != first.lease
 
 
 def test_the_rows_of_a_feed_keep_their_keys_whatever_they_are(hand: Hand):
     hand.alerts(1, target="atom:alice")
     hand.plan(a_delivery(1, "atom:alice", "edit", "e1"))
-    claim = hand.one()
+    claim = hand.claim_one()
     assert [row.key for row in claim.rows] == [row.key for row in hand.rows()]

@@ -14,7 +14,7 @@ MUCH_LATER = NOW + MESSAGES_KEPT + timedelta(seconds=1)
 
 def test_an_old_message_is_forgotten_and_its_papers_are_still_told_once(hand: Hand, store: Store):
     hand.alerts(1, 2)
-    claim = hand.one()
+    claim = hand.claim_one()
     hand.settle(claim)
     assert store.maintenance.prune(MUCH_LATER) == 1
     assert store.deliveries.rows_of(claim.message) is None
@@ -30,7 +30,7 @@ def test_an_old_message_is_forgotten_and_its_papers_are_still_told_once(hand: Ha
 
 def test_a_message_of_late_is_kept(hand: Hand, store: Store):
     hand.alerts(1)
-    claim = hand.one()
+    claim = hand.claim_one()
     hand.settle(claim)
     assert store.maintenance.prune(NOW + MESSAGES_KEPT) == 0
     assert store.deliveries.rows_of(claim.message)
@@ -39,7 +39,7 @@ def test_a_message_of_late_is_kept(hand: Hand, store: Store):
 def test_what_needs_a_look_is_kept_whole_however_old(hand: Hand, store: Store):
     for number, state in enumerate(("dead", "uncertain", "pending"), start=1):
         hand.alerts(number, target=f"telegram:{number}")
-        hand.settle(hand.one(), state, error="why")
+        hand.settle(hand.claim_one(), state, error="why")
     assert store.maintenance.prune(MUCH_LATER) == 0
     assert {row.error for row in hand.rows()} == {"why"}
     assert all(row.message for row in hand.rows())
@@ -47,7 +47,7 @@ def test_what_needs_a_look_is_kept_whole_however_old(hand: Hand, store: Store):
 
 def test_what_the_limit_kept_out_stays_until_it_was_named(hand: Hand, store: Store):
     hand.alerts(1)
-    claim = hand.one()
+    claim = hand.claim_one()
     hand.settle(claim, "skipped", limited=(claim.rows[0].key,))
     assert store.maintenance.prune(MUCH_LATER) == 0
     assert [paper for _, paper in store.deliveries.unnamed("telegram:1001")] == [a_paper(1).id]
@@ -92,7 +92,7 @@ def test_a_target_that_waited_a_second_waits_no_hour_when_the_clock_is_set_back(
     hand: Hand, store: Store
 ) -> None:
     hand.alerts(1)
-    hand.settle(hand.one(), wait_until=NOW + SECOND)
+    hand.settle(hand.claim_one(), wait_until=NOW + SECOND)
     hand.alerts(2, due_at=BACK)
     assert store.outbox.next_due(KINDS) == NOW + SECOND
     assert store.maintenance.clamp_delays(BACK, MINUTE) == 1
@@ -114,14 +114,14 @@ def test_who_has_rows_held_far_ahead_is_found_but_for_questions_that_come_back(h
 
 def test_what_a_service_told_a_message_to_wait_is_kept(hand: Hand, store: Store) -> None:
     hand.alerts(1)
-    hand.settle(hand.one(), "pending", error="flood", wait_until=NOW + 5 * HOUR)
+    hand.settle(hand.claim_one(), "pending", error="flood", wait_until=NOW + 5 * HOUR)
     assert store.maintenance.clamp_delays(NOW, MINUTE) == 0
     assert hand.claim(NOW + HOUR) == ()
 
 
 def test_a_target_that_is_being_sent_to_is_left_alone(hand: Hand, store: Store) -> None:
     hand.alerts(1)
-    hand.settle(hand.one(), wait_until=NOW + SECOND)
+    hand.settle(hand.claim_one(), wait_until=NOW + SECOND)
     hand.alerts(2)
     hand.claim(NOW + SECOND)
     assert store.maintenance.clamp_delays(BACK, MINUTE) == 0

@@ -44,16 +44,16 @@ def notice(store: Store, noticed: dict[str, Told], now: datetime = NOW) -> None:
 
 def test_what_was_noticed_before_keeps_its_moment_and_gets_its_new_names(hand: Hand, store: Store):
     hand.keep(*PAPERS)
-    one, other = IDS[:2]
+    paper, another = IDS[:2]
     later = NOW + timedelta(days=1)
-    notice(store, {"alice": {one: ("a",)}, "bob": {one: ("b",)}})
-    notice(store, {"alice": {one: ("a", "c"), other: ("c",)}}, later)
+    notice(store, {"alice": {paper: ("a",)}, "bob": {paper: ("b",)}})
+    notice(store, {"alice": {paper: ("a", "c"), another: ("c",)}}, later)
     assert store.digests.notice_records("alice", IDS) == {
-        one: NoticeRecord(subscriptions=("a", "c"), noticed_at=NOW),
-        other: NoticeRecord(subscriptions=("c",), noticed_at=later),
+        paper: NoticeRecord(subscriptions=("a", "c"), noticed_at=NOW),
+        another: NoticeRecord(subscriptions=("c",), noticed_at=later),
     }
     assert store.digests.notice_records("bob", IDS) == {
-        one: NoticeRecord(subscriptions=("b",), noticed_at=NOW)
+        paper: NoticeRecord(subscriptions=("b",), noticed_at=NOW)
     }
     assert store.deliveries.counts(later).notices == 3
 
@@ -80,9 +80,9 @@ def test_whatever_is_noticed_when_is_found_as_a_dictionary_has_it(times: list[di
                 known[name].update(papers)
         with store.digests.transaction() as tx:
             found = tx.notices(IDS)
-            some = tx.notices(IDS[:2])
+            of_two = tx.notices(IDS[:2])
         assert found == {name: papers for name, papers in known.items() if papers}
-        assert some == {
+        assert of_two == {
             name: kept
             for name, papers in known.items()
             if (kept := {paper: names for paper, names in papers.items() if paper in IDS[:2]})

@@ -143,8 +143,8 @@ def test_what_was_stored_is_there_after_opening_again(database: Database):
 
 def test_every_connection_is_durable_and_keeps_its_word(store: Store):
     names = ("journal_mode", "synchronous", "foreign_keys")
-    with reading(store._engine) as one, reading(store._engine) as other:
-        for connection in (one, other):
+    with reading(store._engine) as reader, reading(store._engine) as other:
+        for connection in (reader, other):
             found = [connection.execute(text(f"PRAGMA {name}")).scalar() for name in names]
             assert found == ["wal", 2, 1]  # 2 is FULL
 

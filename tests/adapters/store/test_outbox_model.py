@@ -26,7 +26,7 @@ from tests.rigs.publishers import receipt
 EXAMPLES, STEPS = 12, 30
 MINUTE = timedelta(minutes=1)
 EVER = datetime(2000, 1, 1, tzinfo=NOW.tzinfo)
-PLACES = ("telegram:1", "telegram:-5", "email:a@example.org", "atom:alice")
+TARGETS = ("telegram:1", "telegram:-5", "email:a@example.org", "atom:alice")
 KINDS = st.sampled_from(["alert", "alert", "alert", "quiz", "edit"])
 MINUTES = st.sampled_from([0, 0, 0, 1, 3, 9]).map(lambda count: count * MINUTE)
 MAY_WAIT = st.none() | MINUTES
@@ -76,19 +76,22 @@ class Outboxes(RuleBasedStateMachine):
 
     # --- what happens -------------------------------------------------------------------------------------
 
-    @rule(place=st.sampled_from(PLACES), planned=st.lists(PLANNED, min_size=1, max_size=4))
-    def plan(self, place, planned):
+    @rule(to=st.sampled_from(TARGETS), planned=st.lists(PLANNED, min_size=1, max_size=4))
+    def plan(self, to, planned):
         rows, new = [], 0
         for kind, paper, wait, who in planned:
             part, due, state = "" if kind == "alert" else kind, self.now + wait, "held" if wait else "pending"
-            row = a_delivery(paper, place, kind, part, subscriber=who, state=state, due_at=due)
-            new += self.model.plan(Line(self.number(), row.key, place, kind, who, state, due))
+            row = a_delivery(paper, to, kind, part, subscriber=who, state=state, due_at=due)
+            new += self.model.plan(Line(self.number(), row.key, to, kind, who, state, due))
             rows.append(row)
         assert Hand(self.stores[0]).plan(*rows, now=self.now) == new
 
     @rule(
         planned=st.lists(
-            st.tuples(st.sampled_from(PLACES), MINUTES), min_size=1, max_size=2, unique_by=lambda one: one[0]
+            st.tuples(st.sampled_from(TARGETS), MINUTES),
+            min_size=1,
+            max_size=2,
+            unique_by=lambda pair: pair[0],
         ),
         count=st.integers(1, 2),
     )
@@ -98,7 +101,7 @@ class Outboxes(RuleBasedStateMachine):
         with self.stores[0].digests.transaction() as tx:
             tx.save_papers(papers, self.now, changed=True)
             tx.begin_run([a_change(paper) for paper in papers], self.now, rule="news")
-        self.runs.append([alerts(place, papers, self.now, self.now + wait) for place, wait in planned])
+        self.runs.append([alerts(target, papers, self.now, self.now + wait) for target, wait in planned])
 
     @precondition(lambda self: self.runs)
     @rule(who=st.integers(0, 1))
@@ -131,7 +134,7 @@ class Outboxes(RuleBasedStateMachine):
         for claim in claims:
             lines = expected[claim.target_key]
             assert [row.key for row in claim.rows] == [line.key for line in lines], lines
-            assert claim.target.address == self.model.spots[claim.target_key].address
+            assert claim.target.address == self.model.targets[claim.target_key].address
             taken = self.model.take(claim.target_key, lines, self.now, self.now + LEASE)
             assert (claim.attempts, claim.created_at) == (lines[0].attempts + 1, taken.message.created_at)
             self.held.append((claim, taken))
@@ -145,7 +148,7 @@ class Outboxes(RuleBasedStateMachine):
 
     def settle(self, pick, who, claim_and_taken=None, **parts):
         claim, taken = claim_and_taken or self.held[-1 - pick % len(self.held)]
-        if not taken.begun and self.model.spots[taken.place].taken is not taken:
+        if not taken.begun and self.model.targets[taken.target].taken is not taken:
             return  # it could not be begun, and so did not end
         outcome = Outcome(claim=claim, begun=taken.begun, **parts)
         self.stores[who].outbox.settle([outcome], self.now)
@@ -154,12 +157,12 @@ class Outboxes(RuleBasedStateMachine):
     @precondition(lambda self: self.held)
     @rule(pick=PICK, who=st.integers(0, 1), wait=MAY_WAIT, kept_out=SHOWN, names=st.booleans())
     def it_arrives(self, pick, who, wait, kept_out, names):
-        claim, _ = one = self.held[-1 - pick % len(self.held)]
+        claim, _ = pair = self.held[-1 - pick % len(self.held)]
         keys = [row.key for row in reversed(claim.rows)]
         shown = keys[kept_out:] if claim.kind == "alert" and claim.target.kind != "atom" else keys
         limited = tuple(key for key in keys if key not in shown)
         if not shown:
-            return self.settle(pick, who, one, state="skipped", limited=limited)
+            return self.settle(pick, who, pair, state="skipped", limited=limited)
         named = (
             tuple(key for key, _ in self.stores[who].deliveries.unnamed(claim.target_key)) if names else ()
         )
@@ -169,7 +172,7 @@ class Outboxes(RuleBasedStateMachine):
             "named": named,
             "wait_until": wait and self.now + wait,
         }
-        return self.settle(pick, who, one, state="sent", receipt=receipt(f"m-{pick}"), **parts)
+        return self.settle(pick, who, pair, state="sent", receipt=receipt(f"m-{pick}"), **parts)
 
     @precondition(lambda self: self.held)
     @rule(
@@ -190,7 +193,7 @@ class Outboxes(RuleBasedStateMachine):
     def it_ends_otherwise(self, pick, who, wait, end):
         self.settle(pick, who, state=end, wait_until=wait and self.now + wait)
 
-    @precondition(lambda self: any(spot.taken for spot in self.model.spots.values()))
+    @precondition(lambda self: any(target_state.taken for target_state in self.model.targets.values()))
     @rule(who=st.integers(0, 1), again=AGAIN)
     def expire(self, who, again):
         uncertain = self.stores[who].outbox.expire(self.now, again=again - HARMLESS, harmless=HARMLESS)
@@ -227,29 +230,35 @@ class Outboxes(RuleBasedStateMachine):
         keys = self.keys(picks)
         assert self.stores[1].deliveries.arrived(keys) == self.model.arrived(keys)
 
-    @precondition(lambda self: any(not spot.suspended for spot in self.model.spots.values()))
+    @precondition(
+        lambda self: any(not target_state.suspended for target_state in self.model.targets.values())
+    )
     @rule(pick=PICK)
     def suspend(self, pick):
-        spot = list(self.model.spots.values())[pick % len(self.model.spots)]
-        assert self.stores[0].deliveries.suspend(spot.key, "blocked", self.now) == (spot.suspended is None)
-        spot.suspended = spot.suspended or "blocked"
+        target_state = list(self.model.targets.values())[pick % len(self.model.targets)]
+        assert self.stores[0].deliveries.suspend(target_state.key, "blocked", self.now) == (
+            target_state.suspended is None
+        )
+        target_state.suspended = target_state.suspended or "blocked"
 
-    @precondition(lambda self: self.model.spots)
+    @precondition(lambda self: self.model.targets)
     @rule(pick=PICK)
     def opt_out(self, pick):
-        spot, stopped = (
-            list(self.model.spots.values())[pick % len(self.model.spots)],
+        target_state, stopped = (
+            list(self.model.targets.values())[pick % len(self.model.targets)],
             OPT_OUT_TEXTS["stopped"],
         )
-        assert self.stores[0].deliveries.opt_out(spot.key, "stopped", self.now) == (spot.suspended != stopped)
-        spot.suspended = stopped
+        assert self.stores[0].deliveries.opt_out(target_state.key, "stopped", self.now) == (
+            target_state.suspended != stopped
+        )
+        target_state.suspended = stopped
 
-    @precondition(lambda self: any(spot.suspended for spot in self.model.spots.values()))
+    @precondition(lambda self: any(target_state.suspended for target_state in self.model.targets.values()))
     @rule(pick=PICK)
     def revive(self, pick):
-        spot = list(self.model.spots.values())[pick % len(self.model.spots)]
-        assert self.stores[0].deliveries.revive(spot.key) == (spot.suspended is not None)
-        spot.suspended = None
+        target_state = list(self.model.targets.values())[pick % len(self.model.targets)]
+        assert self.stores[0].deliveries.revive(target_state.key) == (target_state.suspended is not None)
+        target_state.suspended = None
 
     @precondition(lambda self: any(line.message for line in self.model.lines.values()))
     @rule(age=MINUTES)
@@ -257,7 +266,7 @@ class Outboxes(RuleBasedStateMachine):
         before = self.now - age
         assert self.stores[0].maintenance.prune_messages(before, 1000) == self.model.prune(before)
 
-    @precondition(lambda self: any(spot.wait_until for spot in self.model.spots.values()))
+    @precondition(lambda self: any(target_state.wait_until for target_state in self.model.targets.values()))
     @rule()
     def clamp_delays(self):
         assert self.stores[0].maintenance.clamp_delays(self.now, 2 * MINUTE) == self.model.clamp_delays(
@@ -291,18 +300,18 @@ class Outboxes(RuleBasedStateMachine):
 
     @invariant()
     def what_was_told_is_counted(self):
-        for place in self.model.spots:
-            assert self.stores[0].deliveries.alerted_since(place, EVER) == self.model.told(place)
-            unnamed = [key for key, _ in self.stores[0].deliveries.unnamed(place)]
-            assert unnamed == self.model.unnamed(place)
+        for target in self.model.targets:
+            assert self.stores[0].deliveries.alerted_since(target, EVER) == self.model.told(target)
+            unnamed = [key for key, _ in self.stores[0].deliveries.unnamed(target)]
+            assert unnamed == self.model.unnamed(target)
 
     def everything_ends_in_bounded_time(self):
-        """Nothing is lost: with time and a place that is there again, whatever is open goes out."""
+        """Nothing is lost: with time and a target that is there again, whatever is open goes out."""
         while self.runs:
             self.plan_part(0)
-        for spot in self.model.spots.values():
-            self.stores[0].deliveries.revive(spot.key)
-            spot.suspended = None
+        for target_state in self.model.targets.values():
+            self.stores[0].deliveries.revive(target_state.key)
+            target_state.suspended = None
         for _ in range(len(self.model.lines) + 2):
             self.now += 60 * MINUTE
             self.expire(0, HARMLESS)
@@ -316,10 +325,12 @@ class Outboxes(RuleBasedStateMachine):
         self.every_row_is_where_the_contract_says()
 
 
-def alerts(place, papers, now, due):
-    """Alerts on these papers to one place."""
+def alerts(target, papers, now, due):
+    """Alerts on these papers to one target."""
     state = "held" if due > now else "pending"
-    return [Delivery(place, f"who has {place}", "alert", paper.id, state, max(now, due)) for paper in papers]
+    return [
+        Delivery(target, f"who has {target}", "alert", paper.id, state, max(now, due)) for paper in papers
+    ]
 
 
 def test_the_outbox_keeps_its_contract_whatever_is_done_to_it(database: Database):

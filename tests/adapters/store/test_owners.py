@@ -26,7 +26,7 @@ def impatient(store: Store) -> Store:
 
 
 @pytest.fixture
-def one(database: Database) -> Hand:
+def hand(database: Database) -> Hand:
     return Hand(database.open())
 
 
@@ -38,93 +38,93 @@ def other(database: Database) -> Hand:
 # --- a claim reserves -------------------------------------------------------------------------------------
 
 
-def test_a_claim_changes_no_row(one: Hand):
-    one.alerts(1, state="held", due_at=NOW + MINUTE)
-    one.alerts(2)
-    (claim,) = one.reserve(NOW + MINUTE)
+def test_a_claim_changes_no_row(hand: Hand):
+    hand.alerts(1, state="held", due_at=NOW + MINUTE)
+    hand.alerts(2)
+    (claim,) = hand.reserve(NOW + MINUTE)
     assert len(claim.rows) == 2
-    assert [(row.state, row.attempts, row.message) for row in one.rows()] == [
+    assert [(row.state, row.attempts, row.message) for row in hand.rows()] == [
         ("held", 0, None),
         ("pending", 0, None),
     ]
 
 
-def test_what_is_begun_is_sending_under_its_message(one: Hand):
-    one.alerts(1, state="held", due_at=NOW)
-    one.alerts(2)
-    (claim,) = one.reserve()
-    assert one.store.outbox.begin([claim]) == {claim.lease}
-    assert [(row.state, row.attempts, row.message) for row in one.rows()] == [
+def test_what_is_begun_is_sending_under_its_message(hand: Hand):
+    hand.alerts(1, state="held", due_at=NOW)
+    hand.alerts(2)
+    (claim,) = hand.reserve()
+    assert hand.store.outbox.begin([claim]) == {claim.lease}
+    assert [(row.state, row.attempts, row.message) for row in hand.rows()] == [
         ("sending", 1, claim.message),
         ("sending", 1, claim.message),
     ]
 
 
-def test_a_claim_that_is_put_back_leaves_no_trace(one: Hand):
-    one.alerts(1)
-    (claim,) = one.reserve()
-    one.settle(claim, "pending", counted=False)
-    one.alerts(2)
-    (again,) = one.reserve()
+def test_a_claim_that_is_put_back_leaves_no_trace(hand: Hand):
+    hand.alerts(1)
+    (claim,) = hand.reserve()
+    hand.settle(claim, "pending", counted=False)
+    hand.alerts(2)
+    (again,) = hand.reserve()
     assert (again.attempts, len(again.rows)) == (1, 2)
     assert again.message != claim.message
 
 
-def test_a_try_that_failed_before_its_request_is_counted_and_keeps_its_rows(one: Hand):
-    one.alerts(1)
-    (claim,) = one.reserve()
-    one.settle(claim, "pending", error="no such server")
-    one.alerts(2)
-    (again,) = one.reserve()
+def test_a_try_that_failed_before_its_request_is_counted_and_keeps_its_rows(hand: Hand):
+    hand.alerts(1)
+    (claim,) = hand.reserve()
+    hand.settle(claim, "pending", error="no such server")
+    hand.alerts(2)
+    (again,) = hand.reserve()
     assert (again.attempts, again.message, len(again.rows)) == (2, claim.message, 1)
 
 
 @pytest.mark.parametrize("state", ["dead", "skipped", "uncertain", "sent"])
-def test_what_ends_without_a_request_ends_all_the_same(one: Hand, state: str):
-    one.alerts(1, 2)
-    (claim,) = one.reserve()
-    one.settle(claim, state)
-    assert {row.settled_at for row in one.rows()} == {NOW}
-    assert one.rows()[1].state == ("merged" if state == "sent" else state)
+def test_what_ends_without_a_request_ends_all_the_same(hand: Hand, state: str):
+    hand.alerts(1, 2)
+    (claim,) = hand.reserve()
+    hand.settle(claim, state)
+    assert {row.settled_at for row in hand.rows()} == {NOW}
+    assert hand.rows()[1].state == ("merged" if state == "sent" else state)
 
 
-def test_a_begin_that_was_written_down_unseen_is_taken_back(one: Hand):
+def test_a_begin_that_was_written_down_unseen_is_taken_back(hand: Hand):
     """The connection died in its commit, so nothing was sent."""
-    one.alerts(1)
-    (claim,) = one.claim()
-    one.settle(claim, "pending", counted=False)
-    assert [(row.state, row.attempts) for row in one.rows()] == [("pending", 0)]
+    hand.alerts(1)
+    (claim,) = hand.claim()
+    hand.settle(claim, "pending", counted=False)
+    assert [(row.state, row.attempts) for row in hand.rows()] == [("pending", 0)]
 
 
-def test_nobody_begins_what_was_dropped_or_suspended_or_is_no_longer_theirs(one: Hand):
+def test_nobody_begins_what_was_dropped_or_suspended_or_is_no_longer_theirs(hand: Hand):
     for chat in "1234":
-        one.alerts(1, target=f"telegram:{chat}")
-    claims = one.reserve()
-    one.store.deliveries.drop([claims[0].rows[0].key], NOW)
-    one.store.deliveries.suspend("telegram:2", "blocked", NOW)
-    one.settle(claims[2], "pending", counted=False)
-    assert one.store.outbox.begin(claims) == {claims[3].lease}
-    assert [row.state for row in one.rows()] == ["dead", "pending", "pending", "sending"]
+        hand.alerts(1, target=f"telegram:{chat}")
+    claims = hand.reserve()
+    hand.store.deliveries.drop([claims[0].rows[0].key], NOW)
+    hand.store.deliveries.suspend("telegram:2", "blocked", NOW)
+    hand.settle(claims[2], "pending", counted=False)
+    assert hand.store.outbox.begin(claims) == {claims[3].lease}
+    assert [row.state for row in hand.rows()] == ["dead", "pending", "pending", "sending"]
 
 
-def test_a_drop_frees_what_was_only_claimed_and_nothing_that_is_being_sent(one: Hand):
-    one.alerts(1, target="telegram:1")
-    one.alerts(1, target="telegram:2")
-    reserved, begun = one.reserve()
-    one.store.outbox.begin([begun])
-    one.alerts(2, target="telegram:1")
-    one.alerts(2, target="telegram:2")
-    keys = [row.key for row in one.rows() if row.state == "pending"]
-    assert one.store.deliveries.drop([keys[0], keys[2]], NOW) == 2
-    assert [claim.target_key for claim in one.claim()] == [reserved.target_key]
+def test_a_drop_frees_what_was_only_claimed_and_nothing_that_is_being_sent(hand: Hand):
+    hand.alerts(1, target="telegram:1")
+    hand.alerts(1, target="telegram:2")
+    reserved, begun = hand.reserve()
+    hand.store.outbox.begin([begun])
+    hand.alerts(2, target="telegram:1")
+    hand.alerts(2, target="telegram:2")
+    keys = [row.key for row in hand.rows() if row.state == "pending"]
+    assert hand.store.deliveries.drop([keys[0], keys[2]], NOW) == 2
+    assert [claim.target_key for claim in hand.claim()] == [reserved.target_key]
 
 
-def test_for_planning_an_alert_that_is_claimed_is_being_sent(one: Hand):
+def test_for_planning_an_alert_that_is_claimed_is_being_sent(hand: Hand):
     """Its message may be built already, from the paper as it was: a correction must be an edit."""
-    one.alerts(1)
-    (row,) = one.rows()
-    one.reserve()
-    with one.store.digests.transaction() as tx:
+    hand.alerts(1)
+    (row,) = hand.rows()
+    hand.reserve()
+    with hand.store.digests.transaction() as tx:
         assert tx.planned([row.key]) == {row.key: "sending"}
 
 
@@ -139,42 +139,42 @@ def closed(hand: Hand, database: Database) -> None:
 
 
 def test_what_a_process_that_died_had_only_claimed_is_claimed_by_the_next(
-    one: Hand, other: Hand, database: Database
+    hand: Hand, other: Hand, database: Database
 ):
-    one.alerts(1)
-    one.reserve()
+    hand.alerts(1)
+    hand.reserve()
     assert other.store.outbox.expire(NOW) == 0
     assert other.reserve() == ()
-    closed(one, database)
+    closed(hand, database)
     assert other.store.outbox.expire(NOW) == 0
     assert len(other.reserve()) == 1
 
 
-def test_only_what_a_process_that_died_was_sending_is_uncertain(one: Hand, other: Hand, database: Database):
-    one.alerts(1, target="telegram:1")
-    one.alerts(1, target="telegram:2")
-    begun, _ = one.reserve()
-    one.store.outbox.begin([begun])
-    closed(one, database)
+def test_only_what_a_process_that_died_was_sending_is_uncertain(hand: Hand, other: Hand, database: Database):
+    hand.alerts(1, target="telegram:1")
+    hand.alerts(1, target="telegram:2")
+    begun, _ = hand.reserve()
+    hand.store.outbox.begin([begun])
+    closed(hand, database)
     assert other.store.outbox.expire(NOW) == 1
     assert [row.state for row in other.rows()] == ["uncertain", "pending"]
 
 
-def test_what_does_no_harm_twice_simply_goes_again_alarms_too(one: Hand, other: Hand, database: Database):
-    one.alerts(1, target="email:a@example.org")
-    with one.store.incidents.change() as tx:
+def test_what_does_no_harm_twice_simply_goes_again_alarms_too(hand: Hand, other: Hand, database: Database):
+    hand.alerts(1, target="email:a@example.org")
+    with hand.store.incidents.change() as tx:
         tx.plan([an_alarm("email:b@example.org")], NOW)
-    one.claim()
-    closed(one, database)
+    hand.claim()
+    closed(hand, database)
     assert other.store.outbox.expire(NOW, harmless={"email"}) == 0
     assert {row.state for row in other.rows()} == {"pending"}
 
 
-def test_while_another_process_has_a_lease_somebody_looks_whether_it_lives(one: Hand, other: Hand):
-    one.alerts(1)
+def test_while_another_process_has_a_lease_somebody_looks_whether_it_lives(hand: Hand, other: Hand):
+    hand.alerts(1)
     soon = NOW + timedelta(seconds=2)
-    one.reserve()
-    assert one.store.outbox.next_due(KINDS, soon) == NOW + LEASE
+    hand.reserve()
+    assert hand.store.outbox.next_due(KINDS, soon) == NOW + LEASE
     assert other.store.outbox.next_due(KINDS, soon) == soon
     assert other.store.outbox.next_due(KINDS) == NOW + LEASE
 
@@ -216,9 +216,9 @@ def test_an_owner_leaves_no_file_and_removes_those_of_the_dead(sqlite_only: Data
 
 def test_a_state_behind_a_link_has_the_owners_of_the_state(sqlite_only: Database, tmp_path: Path):
     """Else the one that came by the link would take the other for dead, and send what that is sending."""
-    one = Hand(sqlite_only.open())
-    one.alerts(1)
-    one.claim()
+    hand = Hand(sqlite_only.open())
+    hand.alerts(1)
+    hand.claim()
     (tmp_path / "link").mkdir()
     (tmp_path / "link" / "state.sqlite3").symlink_to(tmp_path / "state.sqlite3")
     other = Hand(Store(f"sqlite:///{tmp_path}/link/state.sqlite3"))
@@ -228,13 +228,13 @@ def test_a_state_behind_a_link_has_the_owners_of_the_state(sqlite_only: Database
 
 
 def test_an_owner_whose_file_was_removed_makes_it_anew(sqlite_only: Database, tmp_path: Path):
-    one, other = Hand(sqlite_only.open()), Hand(sqlite_only.open())
-    one.alerts(1, target="telegram:1")
-    one.reserve()
+    hand, other = Hand(sqlite_only.open()), Hand(sqlite_only.open())
+    hand.alerts(1, target="telegram:1")
+    hand.reserve()
     for name in files(tmp_path):
         (tmp_path / name).unlink()
-    one.alerts(1, target="telegram:2")
-    one.reserve()
+    hand.alerts(1, target="telegram:2")
+    hand.reserve()
     other.store.outbox.expire(NOW)
     assert other.reserve() == ()
 
@@ -246,9 +246,9 @@ def test_where_files_cannot_be_locked_the_time_of_the_lease_decides(
         raise OSError(errno.ENOLCK, "No locks available")
 
     monkeypatch.setattr(fcntl, "flock", unlockable)
-    one, other = Hand(sqlite_only.open()), Hand(sqlite_only.open())
-    one.alerts(1)
-    one.reserve()
+    hand, other = Hand(sqlite_only.open()), Hand(sqlite_only.open())
+    hand.alerts(1)
+    hand.reserve()
     assert "owner.no_locks" in caplog.text
     other.store.outbox.expire(NOW)
     assert other.reserve() == ()
@@ -398,13 +398,13 @@ def test_what_cannot_be_marked_says_so(sqlite_only: Database, monkeypatch: pytes
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    one = Hand(sqlite_only.open())
-    one.alerts(1)
-    (claim,) = one.claim()
+    hand = Hand(sqlite_only.open())
+    hand.alerts(1)
+    (claim,) = hand.claim()
     with monkeypatch.context() as patched:
         patched.setattr(owners.os, "pwrite", full)
         with pytest.raises(StateUnavailable, match="No space left"):
-            one.store.outbox.mark(claim)
+            hand.store.outbox.mark(claim)
         with pytest.raises(StateUnavailable, match="No space left"):
             FileOwner(Path(sqlite_only.url.removeprefix("sqlite:///"))).acquire()
 
@@ -444,10 +444,10 @@ def test_an_owner_whose_session_ended_takes_its_lock_again(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(owners, "_PULSE", timedelta(milliseconds=10))
-    one, other = Hand(database.open()), Hand(database.open())
-    one.alerts(1)
-    one.reserve()
-    number = one.store._owner.number
+    hand, other = Hand(database.open()), Hand(database.open())
+    hand.alerts(1)
+    hand.reserve()
+    number = hand.store._owner.number
     (first,) = sessions(database.url, number)
     end(database.url, first)
     other.store.outbox.expire(NOW)  # seen without its lock, perhaps, but not for long
@@ -462,10 +462,10 @@ def test_an_owner_whose_session_ended_takes_its_lock_again(
 def test_an_owner_without_its_lock_is_dead_after_a_while(database: Database, monkeypatch: pytest.MonkeyPatch):
     clock = [100.0]
     monkeypatch.setattr(owners.time, "monotonic", lambda: clock[0])
-    one, other = Hand(database.open()), Hand(database.open())
-    one.alerts(1)
-    one.reserve()
-    closed(one, database)
+    hand, other = Hand(database.open()), Hand(database.open())
+    hand.alerts(1)
+    hand.reserve()
+    closed(hand, database)
     for since, free in [(0.0, 0), (2.9, 0), (3.1, 1)]:
         clock[0] = 100.0 + since
         other.store.outbox.expire(NOW)
@@ -506,14 +506,14 @@ def test_where_no_file_can_be_made_the_session_alone_decides(
     database: Database, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ):
     (tmp_path / "state").touch()
-    one, other = (Hand(impatient(database.open(folder=tmp_path / "state"))) for _ in range(2))
-    one.alerts(1)
-    (claim,) = one.claim()
-    one.store.outbox.mark(claim)
-    one.reserve()
+    hand, other = (Hand(impatient(database.open(folder=tmp_path / "state"))) for _ in range(2))
+    hand.alerts(1)
+    (claim,) = hand.claim()
+    hand.store.outbox.mark(claim)
+    hand.reserve()
     assert caplog.messages == ["owner.no_file"]
     assert other.store.outbox.expire(NOW) == 0
-    closed(one, database)
+    closed(hand, database)
     assert other.store.outbox.expire(NOW) == 1
 
 

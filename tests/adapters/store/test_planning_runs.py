@@ -56,7 +56,9 @@ def people(draw: Any) -> list[Subscriber]:
             f"person{number}",
             *draw(st.lists(channels, min_size=1, max_size=2, unique_by=lambda channel: channel.target)),
             subscriptions=draw(
-                st.lists(subscriptions, max_size=3, unique_by=lambda one: one.text).map(tuple)
+                st.lists(subscriptions, max_size=3, unique_by=lambda subscription: subscription.text).map(
+                    tuple
+                )
             ),
             quiet_hours=draw(st.sampled_from([None, parse_quiet_hours("07:00-08:30")])),
         )

@@ -61,21 +61,21 @@ def end_connections(url: str) -> None:
         )
 
 
-def together(count: int, work: Callable[[int], object]) -> list[object]:
+def in_threads(count: int, work: Callable[[int], object]) -> list[object]:
     """What each of so many threads gives that begin at the same moment."""
     ready = threading.Barrier(count)
 
-    def one(number: int) -> object:
+    def begin(number: int) -> object:
         ready.wait()
         return work(number)
 
     with ThreadPoolExecutor(count) as pool:
-        return list(pool.map(one, range(count)))
+        return list(pool.map(begin, range(count)))
 
 
 def test_machines_that_all_start_at_once_make_one_schema(postgres: str):
     with postgres_database(postgres) as url:
-        together(6, lambda _: Store(url).close())
+        in_threads(6, lambda _: Store(url).close())
         with closing(Store(url)) as store:
             assert store.deliveries.counts(NOW).papers == 0
 
@@ -94,7 +94,7 @@ def test_a_digest_that_several_machines_see_is_stored_and_told_once(database: Da
         ingest.finish_planning(NOW)
         return taken.digests
 
-    taken = together(4, take_in)
+    taken = in_threads(4, take_in)
     counts = stores[0].deliveries.counts(NOW)
     assert sum(taken) == counts.digests == 5
     assert (counts.papers, counts.notices) == (6, 6)
@@ -110,24 +110,28 @@ def test_a_newcomer_gets_first_matches_once_however_many_machines_onboard(databa
         register(stores[number].digests, matcher, 3, NOW)
         return onboard(stores[number].digests, matcher, NOW) or 0
 
-    assert sorted(together(4, opened)) == [0, 0, 0, 3]
+    assert sorted(in_threads(4, opened)) == [0, 0, 0, 3]
 
 
 def test_machines_never_claim_the_same_target_and_settle_all(database: Database):
     stores = [database.open() for _ in range(4)]
     Hand(stores[0]).plan(
-        *(a_delivery(n, f"telegram:{place}", subscriber=f"s{place}") for place in range(60) for n in (1, 2))
+        *(
+            a_delivery(n, f"telegram:{number}", subscriber=f"s{number}")
+            for number in range(60)
+            for n in (1, 2)
+        )
     )
 
     def work(number: int) -> list[str]:
-        hand, mine = Hand(stores[number]), []
+        hand, keys = Hand(stores[number]), []
         while claims := hand.claim(limit=7):
             for claim in claims:
-                mine += [row.key for row in claim.rows]
+                keys += [row.key for row in claim.rows]
                 hand.settle(claim)
-        return mine
+        return keys
 
-    sent = [key for keys in together(4, work) for key in keys]  # type: ignore[attr-defined]
+    sent = [key for keys in in_threads(4, work) for key in keys]  # type: ignore[attr-defined]
     assert len(sent) == len(set(sent)) == 120
     counts = stores[0].deliveries.counts(NOW).deliveries
     assert (counts["sent"], counts["merged"], counts["pending"]) == (60, 60, 0)
@@ -154,7 +158,7 @@ def test_one_who_claims_does_not_wait_for_another(database: Database):
 def test_text_with_nul_is_stored_all_the_same(database: Database):
     hand = Hand(database.open())
     hand.alerts(1)
-    hand.settle(hand.one(), "dead", error="550 no\0such user")
+    hand.settle(hand.claim_one(), "dead", error="550 no\0such user")
     assert hand.rows()[0].error == "550 no\N{REPLACEMENT CHARACTER}such user"
 
 
@@ -257,25 +261,25 @@ class Led:
 
 async def test_a_role_is_led_by_one_and_handed_over_within_five_seconds(database: Database):
     first, second = Led(), Led()
-    one = asyncio.create_task(database.open().leader_election.lead("polling", first.work))
+    polling = asyncio.create_task(database.open().leader_election.lead("polling", first.work))
     await asyncio.wait_for(first.began.wait(), 5)
     other = asyncio.create_task(database.open().leader_election.lead("polling", second.work))
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(second.began.wait(), 0.3)
-    one.cancel()
+    polling.cancel()
     await asyncio.wait_for(second.began.wait(), 5)
     assert first.cancelled.is_set()
     other.cancel()
-    await asyncio.gather(one, other, return_exceptions=True)
+    await asyncio.gather(polling, other, return_exceptions=True)
 
 
 async def test_roles_do_not_stand_in_each_others_way(database: Database):
-    store, polling, upkeep = database.open(), Led(), Led()
+    store, polling, maintaining = database.open(), Led(), Led()
     tasks = [
         asyncio.create_task(store.leader_election.lead("polling", polling.work)),
-        asyncio.create_task(store.leader_election.lead("upkeep", upkeep.work)),
+        asyncio.create_task(store.leader_election.lead("maintenance", maintaining.work)),
     ]
-    await asyncio.wait_for(asyncio.gather(polling.began.wait(), upkeep.began.wait()), 5)
+    await asyncio.wait_for(asyncio.gather(polling.began.wait(), maintaining.began.wait()), 5)
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)

@@ -39,12 +39,12 @@ def until_somebody_waits(url: str) -> None:
 
 
 def meanwhile(
-    database: Database, store: Store, place: str, work: Callable[[], object], then: Callable[[], object]
+    database: Database, store: Store, target: str, work: Callable[[], object], then: Callable[[], object]
 ):
-    """Begin `work`, which has to wait for that place; what it gives after `then` was done and the place is free."""
+    """Begin `work`, which has to wait for that target; what it gives after `then` was done and the target is free."""
     with ThreadPoolExecutor(1) as pool:
         with writing(store._engine) as connection:
-            lock_targets(connection, [place])
+            lock_targets(connection, [target])
             working = pool.submit(work)
             until_somebody_waits(database.url)
             then()
@@ -58,9 +58,9 @@ def test_a_row_whose_lease_ends_while_the_operator_chooses_is_not_overlooked(
     here, there = database.open(), database.open()
     hand = Hand(here)
     hand.alerts(1, target="telegram:1")
-    hand.settle(hand.one(), "uncertain")
+    hand.settle(hand.claim_one(), "uncertain")
     hand.alerts(2, 3, target="telegram:2")
-    hand.one()
+    hand.claim_one()
     keys = [a_delivery(1, "telegram:1").key, a_delivery(2, "telegram:2").key]
     chosen = meanwhile(
         database,
@@ -79,7 +79,7 @@ def test_a_late_success_that_comes_while_the_operator_says_it_arrived_counts_onc
     here, there = database.open(), database.open()
     hand = Hand(here)
     hand.alerts(1, 2)
-    late = hand.one()
+    late = hand.claim_one()
     there.outbox.expire(ENDED)
     keys = [row.key for row in late.rows]
     meanwhile(
@@ -98,7 +98,7 @@ def test_an_end_whose_connection_dies_is_told_again(database: Database):
     here, there = database.open(), database.open()
     hand = Hand(here)
     hand.alerts(1)
-    claim = hand.one()
+    claim = hand.claim_one()
     with pytest.raises(StateError):
         meanwhile(
             database,

@@ -59,15 +59,15 @@ def test_a_change_that_raises_stores_nothing(store: Store) -> None:
 
 def test_a_paper_is_saved_once_and_only_if_it_is_stored(store: Store, hand: Hand) -> None:
     hand.keep(a_paper(1), a_paper(2))
-    one, two = a_paper(1).id, a_paper(2).id
-    assert store.preferences.save_paper("telegram:1", one, NOW)
-    assert not store.preferences.save_paper("telegram:1", one, NOW + HOUR)
-    assert store.preferences.save_paper("telegram:1", two, NOW + HOUR)
+    paper, other = a_paper(1).id, a_paper(2).id
+    assert store.preferences.save_paper("telegram:1", paper, NOW)
+    assert not store.preferences.save_paper("telegram:1", paper, NOW + HOUR)
+    assert store.preferences.save_paper("telegram:1", other, NOW + HOUR)
     assert not store.preferences.save_paper("telegram:1", PaperId("arxiv:9999.99999"), NOW)
-    assert [bookmark.paper for bookmark in store.preferences.saved("telegram:1")] == [two, one]
+    assert [bookmark.paper for bookmark in store.preferences.saved("telegram:1")] == [other, paper]
     assert store.preferences.saved("telegram:2") == ()
-    assert store.preferences.unsave_paper("telegram:1", one)
-    assert not store.preferences.unsave_paper("telegram:1", one)
+    assert store.preferences.unsave_paper("telegram:1", paper)
+    assert not store.preferences.unsave_paper("telegram:1", paper)
 
 
 def test_a_proposal_is_found_by_its_id_until_it_is_old(store: Store) -> None:

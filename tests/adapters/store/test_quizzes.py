@@ -353,8 +353,8 @@ def test_topics_are_what_the_papers_were_noticed_for(room: Classroom) -> None:
     for poll in polls:
         room.answer(poll, 7, right=poll == polls[0])
     room.count()
-    sheet = room.stats.score(("7",), 7, room.now)
-    assert [(topic.name, topic.right, topic.judged, topic.is_weak) for topic in sheet.topics] == [
+    scores = room.stats.score(("7",), 7, room.now)
+    assert [(topic.name, topic.right, topic.judged, topic.is_weak) for topic in scores.topics] == [
         ("agents", 1, 3, True)
     ]
 
@@ -542,9 +542,9 @@ def test_a_paper_gives_its_questions_one_after_the_other(room: Classroom) -> Non
 def test_beyond_the_one_question_of_a_paper_only_its_own_button_asks_another(room: Classroom) -> None:
     paper = a_quizzed_paper(1, *a_quiz(3))
     room.keep(paper)
-    one = Delivery("telegram:7", "person-7", "quiz", paper.id, "pending", room.now, ONE_QUESTION)
+    delivery = Delivery("telegram:7", "person-7", "quiz", paper.id, "pending", room.now, ONE_QUESTION)
     with room.store.quizzes.transaction() as tx:
-        tx.plan([one], room.now)
+        tx.plan([delivery], room.now)
     assert room.scheduler.question_on(("7",), paper, room.now) == "none"  # the one is not out yet
     assert len(room.deliver()) == 1
     assert room.scheduler.next_question(("7",), 7, room.now) == "none"

@@ -74,7 +74,7 @@ async def test_foreign_and_altered_data_does_nothing_and_says_so(talk_with: Make
     talk = await talk_with()
     chat, other = api.chat(7), api.chat(8)
     offered = (await talk.say(chat, "/add rag")).message
-    theirs = (await talk.say(other, "/add vlm")).message
+    other_list = (await talk.say(other, "/add vlm")).message
     data = offered.buttons[0][0]["callback_data"]
     for wrong in (
         data + "x",
@@ -88,7 +88,7 @@ async def test_foreign_and_altered_data_does_nothing_and_says_so(talk_with: Make
         answer = await talk.press(offered, user=7, data=wrong)
         assert answer.note is not None
         assert answer.sent == []
-    assert "no longer works" in str((await talk.press(theirs, user=8, data=data)).note)
+    assert "no longer works" in str((await talk.press(other_list, user=8, data=data)).note)
     assert talk.made.store.preferences.all_choices()[1] == {}
 
 

@@ -283,17 +283,17 @@ async def test_a_better_spelling_is_offered_and_both_are_kept(talk_with: MakeTal
 
 
 @pytest.mark.parametrize(
-    ("query", "place"),
+    ("query", "index"),
     [("(agent OR tool use", 0), ("rag AND", 7), ("a" * 60 + " (b", 61)],
 )
-async def test_a_wrong_query_gets_its_caret(talk_with: MakeTalk, api: BotApi, query: str, place: int) -> None:
+async def test_a_wrong_query_gets_its_caret(talk_with: MakeTalk, api: BotApi, query: str, index: int) -> None:
     talk = await talk_with()
     for command in ("/add ", "/search ", ""):
         answer = await talk.say(api.chat(7), command + query)
         assert "I cannot read this" in answer.text
         shown, caret = answer.text.splitlines()[-2:]
         assert caret.strip() == "^"
-        assert shown[len(caret) - 1 :][:1] == query[place : place + 1]
+        assert shown[len(caret) - 1 :][:1] == query[index : index + 1]
 
 
 async def test_without_a_query_add_search_and_remove_say_how(talk_with: MakeTalk, api: BotApi) -> None:
@@ -495,7 +495,7 @@ async def test_a_question_may_be_asked_of_one_subscription(talk_with: MakeTalk, 
         await talk.say(chat, f"/quiz {about}")
         (poll,) = await talk.deliver()
         assert isinstance(poll, SentPoll)
-        wrong = next(place for place in range(len(poll.options)) if place not in poll.correct)
+        wrong = next(index for index in range(len(poll.options)) if index not in poll.correct)
         api.vote(poll, 7, wrong)
         await talk.settled()
         return poll.description
@@ -519,8 +519,8 @@ async def test_the_latest_are_turned_page_by_page(talk_with: MakeTalk, api: BotA
             pages.append((re.findall(r"^(\d+)\.", shown.text, re.MULTILINE), labels(shown)))
             await talk.press(shown, label, user=user)
     numbers = [list(map(str, range(first, min(first + 5, 13)))) for first in (1, 6, 11)]
-    turns = [[["›"]], [["‹", "›"]], [["‹"]]]
-    assert pages == [*zip(numbers, turns, strict=True)] * 2
+    arrows = [[["›"]], [["‹", "›"]], [["‹"]]]
+    assert pages == [*zip(numbers, arrows, strict=True)] * 2
     for start in ("999999", "13"):
         assert "no longer works" in str((await talk.press(shown, user=7, data=f"latest:{start}")).note)
 

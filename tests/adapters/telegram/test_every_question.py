@@ -66,12 +66,12 @@ def test_ninety_nine_in_a_hundred_can_be_asked_and_none_is_refused(
 def test_the_right_option_stands_in_each_place_equally_often(
     asked: list[tuple[Question, Poll | None]],
 ) -> None:
-    places = Counter(
+    counts = Counter(
         poll.correct for _, poll in asked if poll and poll.correct is not None and len(poll.options) == 3
     )
-    expected = places.total() / 3
+    expected = counts.total() / 3
     assert (
-        sum((count - expected) ** 2 / expected for count in places.values()) < 5.99
+        sum((count - expected) ** 2 / expected for count in counts.values()) < 5.99
     )  # χ², 2 degrees, p > .05
 
 

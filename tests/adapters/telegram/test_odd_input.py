@@ -148,12 +148,12 @@ async def test_of_two_operators_the_first_answer_holds_and_is_told_once(
     api.chat(99)
     api.chat(98)
     offered = (await talk.say(api.chat(7), "/add rag")).message
-    one, other = (await talk.press(offered, "Keep", user=7)).sent
-    assert isinstance(one, SentMessage)
+    first_message, other = (await talk.press(offered, "Keep", user=7)).sent
+    assert isinstance(first_message, SentMessage)
     assert isinstance(other, SentMessage)
     assert len((await talk.press(other, first, user=98)).sent) == 1
-    assert (await talk.press(one, second, user=99)).sent == []
-    assert one.text == other.text == {"Allow": "Allowed.", "Refuse": "Refused."}[first]
+    assert (await talk.press(first_message, second, user=99)).sent == []
+    assert first_message.text == other.text == {"Allow": "Allowed.", "Refuse": "Refused."}[first]
     assert len(talk.made.preferences.listed("chat7")) == (first == "Allow")
 
 

@@ -217,8 +217,8 @@ async def test_a_poll_and_the_message_before_it_are_two_messages_a_second_apart(
         options = tuple(letter * 500 for letter in "xyz")
         receipt = await publisher.send(quiz(question=a_question("Which?", *options, answer=0)))
         await publisher.close()
-        assert api.pace is not None
-        assert (api.pace.refused, receipt.messages) == (0, 2)
+        assert api.rate_limit is not None
+        assert (api.rate_limit.refused, receipt.messages) == (0, 2)
         assert (len(api.messages), len(api.polls), api.complaints) == (1, 1, [])
 
 

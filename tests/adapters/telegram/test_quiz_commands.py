@@ -19,7 +19,7 @@ from bot.domain.quizzes.scores import Score, Standing, TopicScore
 from bot.domain.quizzes.votes import PollState, Vote
 from bot.pipeline.finder import PaperFinder
 from bot.pipeline.preferences import Preferences
-from bot.pipeline.quizzes import Board, ScoreSheet
+from bot.pipeline.quizzes import Board, Scores
 from tests.adapters.telegram.conftest import WAITS, until
 from tests.builders import NOW, a_channel, a_question, a_quiz, a_subscriber
 from tests.rigs.botapi import BotApi
@@ -121,8 +121,8 @@ def test_a_question_on_a_paper_is_planned_once_for_a_chat_that_wants_it(room: Cl
 async def test_score_is_empty_then_counts(talk: Talk, api: BotApi, room: Classroom) -> None:
     chat = api.chat(7)
     assert "No answers yet" in await talk(chat, "/score")
-    for place, poll in enumerate(room.ask(a_quizzed_paper(1, *a_quiz(3)))):
-        room.answer(poll, 7, right=place > 0)
+    for index, poll in enumerate(room.ask(a_quizzed_paper(1, *a_quiz(3)))):
+        room.answer(poll, 7, right=index > 0)
     room.count()
     text = await talk(chat, "/score")
     assert "2 of 3 right (67 %)" in text
@@ -173,7 +173,7 @@ async def test_private_chats_have_no_leaderboard_and_channels_no_people(
     assert "No votes here yet" in await talk(channel, "/score")
     (poll,) = room.ask(a_quizzed_paper(1, a_question("One?", "a", "b")), GROUP, "club")
     right = room.polls[poll][1].correct
-    room.told(poll, *(3 if place == right else 1 for place in range(2)))
+    room.told(poll, *(3 if index == right else 1 for index in range(2)))
     room.count()
     text = await talk(channel, "/leaderboard")
     assert "Questions: 1, votes: 4." in text
@@ -264,12 +264,12 @@ def test_names_and_topics_are_shown_as_text() -> None:
     board = Board(standings=(Standing(rank=4, person=1, right=1, judged=2),), names={1: evil})
     assert "&lt;b&gt;x&lt;/b&gt;" in board_text(a_request(), board).html
     assert "\u202e" not in board_text(a_request(), board).html
-    sheet = ScoreSheet(
+    scores = Scores(
         score=Score(right=0, judged=3, waiting=1, learned=1, streak=2),
         topics=(TopicScore(name=evil, right=0, judged=3), TopicScore(name="", right=0, judged=1)),
         due=2,
     )
-    text = score_text(a_request(), sheet).html
+    text = score_text(a_request(), scores).html
     assert "Worth reading again" in text
     assert "other papers: 0 of 1" in text
     assert "2 due today: /quiz" in text

@@ -27,7 +27,7 @@ class Pair:
         self.port = self.listener.getsockname()[1]
         self.stream: SocketStream
         self.other: socket.socket
-        self.seen_one_turn_later = b""
+        self.seen_one_step_later = b""
 
     async def connect(self) -> None:
         self.stream = await Backend(self._look_soon).connect_tcp("127.0.0.1", self.port, 5)
@@ -40,7 +40,7 @@ class Pair:
         asyncio.get_running_loop().call_soon(self._look)
 
     def _look(self) -> None:
-        self.seen_one_turn_later = self.other.recv(100)
+        self.seen_one_step_later = self.other.recv(100)
 
     def close(self) -> None:
         self.listener.close()
@@ -59,7 +59,7 @@ async def pair() -> AsyncIterator[Pair]:
 async def test_nothing_else_runs_between_the_permission_to_write_and_the_write(pair: Pair) -> None:
     await pair.stream.write(b"the body", 5)
     await asyncio.sleep(0)
-    assert pair.seen_one_turn_later == b"the body"
+    assert pair.seen_one_step_later == b"the body"
 
 
 async def test_the_same_holds_through_tls(pair: Pair, tls: TlsPair) -> None:
@@ -75,7 +75,7 @@ async def test_the_same_holds_through_tls(pair: Pair, tls: TlsPair) -> None:
     await asyncio.to_thread(greeter.join)
     await pair.stream.write(b"the body", 5)
     await asyncio.sleep(0)
-    assert pair.seen_one_turn_later == b"the body"
+    assert pair.seen_one_step_later == b"the body"
     assert pair.stream.get_extra_info("ssl_object").server_hostname == "127.0.0.1"
 
 

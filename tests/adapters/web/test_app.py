@@ -107,9 +107,9 @@ async def test_compressed_bytes_are_the_same_every_time(app, service: FakeServic
     from bot.adapters.web.answers import answer
 
     body = render_atom(service.feed)
-    one, two = (answer(body, "x", cache="y").encoded["gzip"] for _ in range(2))
-    assert one == two
-    assert gzip.decompress(one) == body
+    first, second = (answer(body, "x", cache="y").encoded["gzip"] for _ in range(2))
+    assert first == second
+    assert gzip.decompress(first) == body
 
 
 async def test_a_private_feed_opens_to_its_token_and_stays_private(client: httpx.AsyncClient) -> None:

@@ -244,8 +244,8 @@ async def test_a_preview_follows_what_is_typed(visitor: Visitor, site: ServedSit
     page = visitor.page
     await visitor.open(f"{site.url}/preview?lang=en&days=3650")
     await page.locator("#q").fill("web agent AND search")
-    await page.locator(".pace").wait_for()
-    assert "papers in" in await visitor.text(".pace")
+    await page.locator(".frequency").wait_for()
+    assert "papers in" in await visitor.text(".frequency")
     assert await page.locator("#live .bars .bar").count()
     assert await page.locator("#live .papers > li").count()
     assert await page.locator("#live h2", has_text="Near misses").count()

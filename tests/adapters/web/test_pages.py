@@ -216,7 +216,7 @@ async def test_a_long_query_is_cut_in_the_heading_of_its_results(client: httpx.A
 
 async def test_a_preview_says_how_often_shows_samples_and_near_misses(client: httpx.AsyncClient) -> None:
     tree = await page(client, "/preview?q=web+agent+AND+synthetic")
-    assert tree.css_first(".pace").text().startswith("1 of 4 papers in 9 days")
+    assert tree.css_first(".frequency").text().startswith("1 of 4 papers in 9 days")
     assert titles(tree) == ["WebSailor-V2: Bridging the Chasm"]
     assert "without synthetic" in tree.css_first(".rows").text()
     hits = [node.text() for node in tree.css("svg.bars title")]
@@ -359,7 +359,7 @@ async def test_a_preview_leads_to_a_feed(client: httpx.AsyncClient) -> None:
 async def test_a_query_without_matches_says_so_and_a_faulty_one_says_why(client: httpx.AsyncClient) -> None:
     assert (
         (await page(client, "/preview?q=zebrafish"))
-        .css_first(".pace")
+        .css_first(".frequency")
         .text()
         .startswith("No papers in the last 9 days")
     )

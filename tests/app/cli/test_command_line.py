@@ -172,8 +172,8 @@ def test_a_reader_that_went_away_before_the_first_line_is_no_fault() -> None:
 def test_the_help_lists_the_commands_in_groups(paperboy: Paperboy) -> None:
     page = paperboy("--help").out
     titles = list(dict.fromkeys(entry.group for entry in COMMANDS))
-    places = [page.index(f"\n\n{title}\n  ") for title in titles]
-    assert places == sorted(places)
+    indices = [page.index(f"\n\n{title}\n  ") for title in titles]
+    assert indices == sorted(indices)
     for entry in COMMANDS:
         group = page.partition(f"\n\n{entry.group}\n")[2].partition("\n\n")[0]
         assert re.search(rf"^  {entry.name} +[A-Z].*", group, re.MULTILINE), entry.name

@@ -23,14 +23,14 @@ def test_four_mistakes_have_four_places(home: Path, paperboy: Paperboy) -> None:
     (home / "config/subscriptions.yaml").write_text(BROKEN_SUBSCRIBERS)
     checked = paperboy("check")
     assert checked.code == 2
-    places = [line.split(" ")[0] for line in checked.err.splitlines()]
-    assert [place.split(":")[0] for place in places] == [
+    positions = [line.split(" ")[0] for line in checked.err.splitlines()]
+    assert [position.split(":")[0] for position in positions] == [
         "config/paperboy.yaml",
         "config/paperboy.yaml",
         "config/subscriptions.yaml",
         "config/subscriptions.yaml",
     ]
-    assert len(set(places)) == 4
+    assert len(set(positions)) == 4
     assert "folders" in checked.err
 
 

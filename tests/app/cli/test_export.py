@@ -23,11 +23,11 @@ def home(home: Path) -> Path:
     store = Store(f"sqlite:///{folder}/paperboy.sqlite3")
     with store.digests.transaction() as tx:
         tx.save_papers([a_paper(1), a_paper(2, title="Second {Paper}")], NOW, changed=True)
-    wish = ChosenSubscription(name="rag", text="rag")
+    chosen = ChosenSubscription(name="rag", text="rag")
     store.preferences.change(
         "chat7",
         lambda _: Choices(
-            channels=(ChosenChannel(kind="telegram", address="7"),), subscriptions=(wish,), language="zh"
+            channels=(ChosenChannel(kind="telegram", address="7"),), subscriptions=(chosen,), language="zh"
         ),
         NOW,
     )

@@ -214,8 +214,8 @@ def test_sources_are_written_in_the_contracts_form(tmp_path: Path) -> None:
 
 
 def test_two_sources_of_one_name_are_named_apart_and_one_that_comes_twice_is_one(paperboy: Paperboy) -> None:
-    one, other = "https://github.com/one/digests", "https://github.com/other/digests.git"
-    ran = paperboy("init", "--json", *("--source", one), *("--source", other), *("--source", one))
+    first, second = "https://github.com/one/digests", "https://github.com/other/digests.git"
+    ran = paperboy("init", "--json", *("--source", first), *("--source", second), *("--source", first))
     assert ran.json["sources"] == ["digests", "digests-2"]
     assert paperboy("check").code == 0
 

@@ -36,10 +36,10 @@ def test_near_misses_name_the_missing_term(home: Path, paperboy: Paperboy) -> No
 
 def test_days_are_counted_back_from_the_newest_digest(home: Path, paperboy: Paperboy) -> None:
     paperboy("once")
-    one = paperboy("preview", "model", "--days", "1", "--json").json
-    assert 0 < one["papers_searched"] < 82
-    assert {match["date"] for match in one["matches"]} == {"2025-09-18"}
-    assert one["per_day"] == len(one["matches"])
+    day = paperboy("preview", "model", "--days", "1", "--json").json
+    assert 0 < day["papers_searched"] < 82
+    assert {match["date"] for match in day["matches"]} == {"2025-09-18"}
+    assert day["per_day"] == len(day["matches"])
     assert paperboy("preview", "model", "--days", "36500", "--json").json["papers_searched"] == 82
 
 

@@ -17,16 +17,18 @@ def asked(folder: Path, keyword: str) -> Subscription:
 
 
 def test_papers_are_named_by_id_number_or_link(tmp_path: Path) -> None:
-    one = asked(tmp_path, "like: [arxiv:2509.14008, '2509.14033', https://arxiv.org/abs/2509.14008v2]")
-    assert one.query is None
-    assert one.like == ("arxiv:2509.14008", "arxiv:2509.14033")
-    assert (one.near, one.name) == (NEAR, "like 2509.14008, 2509.14033")
-    assert [query.text for query in one.unless] == ["medical"]
+    subscription = asked(
+        tmp_path, "like: [arxiv:2509.14008, '2509.14033', https://arxiv.org/abs/2509.14008v2]"
+    )
+    assert subscription.query is None
+    assert subscription.like == ("arxiv:2509.14008", "arxiv:2509.14033")
+    assert (subscription.near, subscription.name) == (NEAR, "like 2509.14008, 2509.14033")
+    assert [query.text for query in subscription.unless] == ["medical"]
 
 
 def test_it_has_a_name_and_a_threshold_of_its_own(tmp_path: Path) -> None:
-    one = asked(tmp_path, "{name: splats, like: [arxiv:2509.14008], near: 0.3, only: [atom]}")
-    assert (one.name, one.near, one.only) == ("splats", 0.3, {"atom"})
+    subscription = asked(tmp_path, "{name: splats, like: [arxiv:2509.14008], near: 0.3, only: [atom]}")
+    assert (subscription.name, subscription.near, subscription.only) == ("splats", 0.3, {"atom"})
 
 
 @pytest.mark.parametrize(

@@ -49,13 +49,13 @@ def load(file: Path, text: str) -> tuple[Subscriber, ...]:
     return load_subscribers(file)
 
 
-def one(file: Path, rest: str) -> Subscriber:
+def subscriber_of(file: Path, rest: str) -> Subscriber:
     (subscriber,) = load(file, f"subscribers:\n  - id: a\n    {rest}\n")
     return subscriber
 
 
 def channel(file: Path, rest: str) -> Channel:
-    (found,) = one(file, f"channels: [{{{rest}}}]").channels
+    (found,) = subscriber_of(file, f"channels: [{{{rest}}}]").channels
     return found
 
 
@@ -165,8 +165,8 @@ def test_delivery_times_are_read(file: Path) -> None:
 
 
 def test_a_feed_that_is_off_is_no_channel(file: Path) -> None:
-    assert one(file, "channels: [atom: false]").channels == ()
-    assert one(file, "channels: [atom: true]").has_feed
+    assert subscriber_of(file, "channels: [atom: false]").channels == ()
+    assert subscriber_of(file, "channels: [atom: true]").has_feed
 
 
 def test_two_people_may_name_the_same_chat(file: Path) -> None:
@@ -179,13 +179,13 @@ def test_a_place_may_come_twice_under_two_names(file: Path) -> None:
         "channels: [{telegram: 1, name: now}, {telegram: 1, name: later, deliver: hourly}]\n"
         "    keywords: [{query: rag, only: [later]}]"
     )
-    found = one(file, text)
+    found = subscriber_of(file, text)
     assert [item.name for item in found.channels] == ["now", "later"]
     assert found.subscriptions[0].only == {"later"}
 
 
 def test_a_long_query_over_several_lines_is_named_on_one(file: Path) -> None:
-    found = one(file, "keywords:\n      - >\n        rag OR\n        retrieval\n")
+    found = subscriber_of(file, "keywords:\n      - >\n        rag OR\n        retrieval\n")
     assert found.subscriptions[0].name == "rag OR retrieval"
 
 
@@ -327,7 +327,7 @@ def test_what_works_but_does_nothing_is_warned_of(file: Path) -> None:
 def test_each_channel_and_subscription_has_a_position_for_later_warnings(file: Path) -> None:
     file.write_text(CONTRACT)
     positions = read_subscribers(file).positions
-    assert {name: (place.line, place.column) for (_, name), place in positions.items()} == {
+    assert {name: (mark.line, mark.column) for (_, name), mark in positions.items()} == {
         "telegram:123456789": (8, 19),
         "email:alice@example.org": (11, 16),
         "atom:alice": (13, 15),

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from bot.app.replay.oracle import Arrival, Oracle, Scorecard, score
+from bot.app.replay.oracle import Oracle, ReceivedMessage, Scorecard, score
 from bot.domain.schedule import parse_schedule
 from tests.builders import NOW, a_channel, a_digest, a_paper, a_quiz, a_subscriber, an_edition, an_entry
 
@@ -16,8 +16,8 @@ def oracle_of(*subscribers, digest=None) -> Oracle:
     return oracle
 
 
-def alert(*papers: int, target: str = CHAT, at=NOW) -> Arrival:
-    return Arrival(
+def alert(*papers: int, target: str = CHAT, at=NOW) -> ReceivedMessage:
+    return ReceivedMessage(
         at=at,
         target=target,
         kind="alert",
@@ -26,8 +26,10 @@ def alert(*papers: int, target: str = CHAT, at=NOW) -> Arrival:
     )
 
 
-def poll(question: str, target: str = CHAT) -> Arrival:
-    return Arrival(at=NOW, target=target, kind="quiz", message_id="q", papers=(PAPER,), question=question)
+def poll(question: str, target: str = CHAT) -> ReceivedMessage:
+    return ReceivedMessage(
+        at=NOW, target=target, kind="quiz", message_id="q", papers=(PAPER,), question=question
+    )
 
 
 def test_what_was_expected_and_arrived_is_faultless() -> None:

@@ -58,10 +58,10 @@ def test_with_faults_everything_arrives_once_in_the_end(seeds: Path) -> None:
 
 
 def test_a_message_that_is_forgotten_is_lost(scenario: Scenario) -> None:
-    turn = count(1)
+    calls = count(1)
 
     async def forget(inner: Publisher, message: OutgoingMessage) -> Receipt:
-        if next(turn) == 7:
+        if next(calls) == 7:
             return Receipt(message="thrown away")
         return await inner.send(message)
 

@@ -12,10 +12,10 @@ from bot.domain.analysis.disagreement import disagreements
 
 def marked(*accounts: str) -> list[list[str]]:
     """The numbers that are marked in each account of one text."""
-    places = disagreements([[account] for account in accounts])
+    found_spans = disagreements([[account] for account in accounts])
     return [
         [account[start:end] for _, start, end in spans]
-        for account, spans in zip(accounts, places, strict=True)
+        for account, spans in zip(accounts, found_spans, strict=True)
     ]
 
 
@@ -60,8 +60,8 @@ def test_numbers_that_need_not_contradict_each_other_are_left_alone(first: str, 
 
 def test_each_pair_of_accounts_is_compared_and_texts_of_one_account_belong_together() -> None:
     assert marked("5 tasks", "no number", "6 tasks") == [["5"], [], ["6"]]
-    places = disagreements([["It has", "12 layers in all"], ["a network of 24 layers"]])
-    assert places == [[(1, 0, 2)], [(0, 13, 15)]]
+    found_spans = disagreements([["It has", "12 layers in all"], ["a network of 24 layers"]])
+    assert found_spans == [[(1, 0, 2)], [(0, 13, 15)]]
 
 
 @given(st.text(alphabet="0123456789 .,%x-KMB abctoken\n", max_size=80))

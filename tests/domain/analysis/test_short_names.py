@@ -40,11 +40,11 @@ def later(
 
 
 def test_a_later_paper_that_says_the_name_as_a_word_names_it() -> None:
-    one, two = (
+    first, second = (
         later(2, "It outperforms LumoRL by 5%."),
         later(3, "It uses LumoRLs and LumoRL-2 and LumoRL.js."),
     )
-    assert papers_naming(SAVED, [SAVED, one, two]) == (one,)
+    assert papers_naming(SAVED, [SAVED, first, second]) == (first,)
 
 
 def test_points_and_titles_count_too() -> None:

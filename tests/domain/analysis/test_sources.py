@@ -52,7 +52,7 @@ def test_a_young_source_is_not_judged():
 
 def test_a_run_of_empty_digests_is_one_incident():
     days = weekdays(30)
-    found = findings([a_day(day, 0 if 10 <= place < 17 else 10) for place, day in enumerate(days)])
+    found = findings([a_day(day, 0 if 10 <= index < 17 else 10) for index, day in enumerate(days)])
     assert [(finding.kind, finding.what) for finding in found] == [
         ("empty", f"{days[10]} to {days[16]}: 7 digests without a single paper")
     ]
@@ -61,18 +61,18 @@ def test_a_run_of_empty_digests_is_one_incident():
 def test_a_good_day_in_between_makes_no_second_incident_but_many_do():
     days = weekdays(30)
     empty = {5, 6, 8, 20}
-    found = findings([a_day(day, 0 if place in empty else 10) for place, day in enumerate(days)])
+    found = findings([a_day(day, 0 if index in empty else 10) for index, day in enumerate(days)])
     assert [finding.figures["digests"] for finding in found] == [3, 1]
 
 
 def test_what_is_long_past_is_told_but_not_urgent():
     days = weekdays(60)
-    found = findings([a_day(day, 0 if place in (5, 55) else 10) for place, day in enumerate(days)])
+    found = findings([a_day(day, 0 if index in (5, 55) else 10) for index, day in enumerate(days)])
     assert [finding.urgent for finding in found] == [False, True]
 
 
 def test_authors_that_went_missing_are_told_from_their_first_day():
-    days = [a_day(day, without_authors=9 if place >= 20 else 0) for place, day in enumerate(weekdays(30))]
+    days = [a_day(day, without_authors=9 if index >= 20 else 0) for index, day in enumerate(weekdays(30))]
     (found,) = findings(days)
     assert found.kind == "no authors"
     assert found.what.startswith(f"{days[20].day} to {days[29].day}: 90 of 100 papers without authors")
@@ -84,13 +84,13 @@ def test_a_source_that_never_names_authors_lacks_none():
 
 def test_half_of_a_digest_makes_no_finding():
     halves = {"without_authors": 5, "problems": 5}
-    days = [a_day(day, **(halves if place >= 20 else {})) for place, day in enumerate(weekdays(30))]
+    days = [a_day(day, **(halves if index >= 20 else {})) for index, day in enumerate(weekdays(30))]
     assert findings(days) == []
 
 
 def test_questions_without_a_key_are_told_where_keys_are_usual():
     days = [
-        a_day(day, 3, questions=9, unkeyed=9 if place == 15 else 0) for place, day in enumerate(weekdays(30))
+        a_day(day, 3, questions=9, unkeyed=9 if index == 15 else 0) for index, day in enumerate(weekdays(30))
     ]
     (found,) = findings(days)
     assert (found.kind, found.figures["unkeyed"]) == ("no keys", 9)
@@ -99,7 +99,7 @@ def test_questions_without_a_key_are_told_where_keys_are_usual():
 
 
 def test_many_odd_rows_are_a_changed_form():
-    days = [a_day(day, problems=9 if place >= 28 else 0) for place, day in enumerate(weekdays(30))]
+    days = [a_day(day, problems=9 if index >= 28 else 0) for index, day in enumerate(weekdays(30))]
     (found,) = findings(days)
     assert (found.kind, found.urgent) == ("changed form", True)
 

@@ -22,8 +22,8 @@ def speller(*titles: str) -> Speller:
 PLURALS = speller("a language model", *["Language models"] * 5, "Cats")
 
 
-def best(some: Speller, query: str) -> tuple[str, int, int, str]:
-    found = some.better(parse(query))[0]
+def best(spelling: Speller, query: str) -> tuple[str, int, int, str]:
+    found = spelling.better(parse(query))[0]
     return found.query, found.found, found.would_find, found.change
 
 
@@ -45,9 +45,9 @@ def test_a_good_spelling_has_no_better_one():
 
 
 def test_two_words_are_tried_as_one_and_one_as_two():
-    some = speller(*["multimodal"] * 6, *["multi-modal"] * 5)
-    assert best(some, "multi modal")[1:] == (5, 11, "written as one")
-    assert best(some, "multimodal")[1:] == (6, 11, "written apart")
+    tried = speller(*["multimodal"] * 6, *["multi-modal"] * 5)
+    assert best(tried, "multi modal")[1:] == (5, 11, "written as one")
+    assert best(tried, "multimodal")[1:] == (6, 11, "written apart")
 
 
 def test_initials_are_tried_where_papers_define_them():
@@ -72,8 +72,8 @@ def test_other_fields_and_near_are_left_alone():
 
 
 def test_a_beginning_shows_what_it_brings_beside_the_word():
-    some = speller(*["RAG"] * 5, *["RAGEN"] * 14, "ragged")
-    (noise,) = some.prefix_noise(parse("rag*"))
+    tried = speller(*["RAG"] * 5, *["RAGEN"] * 14, "ragged")
+    (noise,) = tried.prefix_noise(parse("rag*"))
     assert (noise.found, noise.looser, noise.share) == (5, 20, 0.75)
     assert noise.words == ("ragen", "ragged")
 
@@ -83,10 +83,10 @@ def test_a_beginning_that_is_no_word_makes_no_noise():
 
 
 def test_short_words_show_what_their_letters_would_bring():
-    some = speller("RAG", *["leverage"] * 8, "storage")
-    (noise,) = some.inside_noise(parse("rag"))
+    tried = speller("RAG", *["leverage"] * 8, "storage")
+    (noise,) = tried.inside_noise(parse("rag"))
     assert (noise.found, noise.looser, noise.words) == (1, 10, ("leverage", "storage"))
-    assert some.inside_noise(parse("retrieval OR title:rag")) == ()
+    assert tried.inside_noise(parse("retrieval OR title:rag")) == ()
 
 
 def test_the_loss_and_the_noise_on_real_digests(corpus: Path):
@@ -98,14 +98,14 @@ def test_the_loss_and_the_noise_on_real_digests(corpus: Path):
         digest = read_digest(path.read_bytes(), name=path.name)
         for entry in digest.entries:
             papers[entry.id] = merge(papers.get(entry.id), entry, digest=path.name, day=digest.date)
-    some = Speller([document_of(paper) for paper in papers.values()])
+    tried = Speller([document_of(paper) for paper in papers.values()])
     loss = next(
         spelling
-        for spelling in some.better(parse('"large language model"'))
+        for spelling in tried.better(parse('"large language model"'))
         if spelling.change == "without quotes"
     )
     assert 0.7 < loss.missed < 0.8
-    (noise,) = some.inside_noise(parse("RAG"))
+    (noise,) = tried.inside_noise(parse("RAG"))
     assert noise.share > 0.9
     assert "leverage" in noise.words or "leveraging" in noise.words
 
@@ -162,8 +162,8 @@ def test_a_beginning_that_hardly_any_paper_has_as_a_word_makes_no_noise():
 
 
 def test_only_words_of_up_to_four_letters_are_looked_for_inside_of_others():
-    some = speller("swarm", "swarms", "warm", "warmth")
-    assert [noise.term for noise in some.inside_noise(parse("warm OR swarm OR warm*"))] == ["warm"]
+    tried = speller("swarm", "swarms", "warm", "warmth")
+    assert [noise.term for noise in tried.inside_noise(parse("warm OR swarm OR warm*"))] == ["warm"]
 
 
 def test_a_misspelt_word_is_close_to_known_ones():

@@ -63,7 +63,7 @@ def query_texts() -> st.SearchStrategy[str]:
         word,
         word,
         st.lists(word, min_size=1, max_size=3).map(lambda words: f'"{" ".join(words)}"'),
-        word.map(lambda one: f"={one}"),
+        word.map(lambda text: f"={text}"),
         st.sampled_from(("gra*", "pol*", "mo*", "ga*", "扩*", "gr* neural", "policie*")),
     )
     phrase = st.lists(piece, min_size=1, max_size=3).map(" ".join)
@@ -216,8 +216,8 @@ def odd_texts() -> st.SearchStrategy[str]:
 
 
 def odd_documents() -> st.SearchStrategy[Document]:
-    some = st.lists(odd_texts(), max_size=2).map(tuple)
-    return st.builds(document, odd_texts(), authors=some, summaries=some, points=some)
+    texts = st.lists(odd_texts(), max_size=2).map(tuple)
+    return st.builds(document, odd_texts(), authors=texts, summaries=texts, points=texts)
 
 
 def plain_documents() -> st.SearchStrategy[Document]:
@@ -226,8 +226,8 @@ def plain_documents() -> st.SearchStrategy[Document]:
     signs = st.sampled_from((" ", " ", "-", "_", ", ", ".", '"', "/"))
     pieces = st.lists(st.tuples(words, signs), max_size=12)
     text = pieces.map(lambda pairs: "".join(word + sign for word, sign in pairs))
-    some = st.lists(text, max_size=2).map(tuple)
-    return st.builds(document, text, authors=some, summaries=some, points=some)
+    texts = st.lists(text, max_size=2).map(tuple)
+    return st.builds(document, text, authors=texts, summaries=texts, points=texts)
 
 
 def odd_queries() -> st.SearchStrategy[Query]:
@@ -259,5 +259,5 @@ def has(need: Need, document: Document) -> bool:
         return any(needle in f" {' '.join(words)} " for words in parts)
     if isinstance(need, ButNot):
         return has(need.need, document) and not has(need.barred, document)
-    together = all if isinstance(need, AllOf) else any
-    return together(has(part, document) for part in need.needs)
+    combine = all if isinstance(need, AllOf) else any
+    return combine(has(part, document) for part in need.needs)

@@ -30,7 +30,7 @@ TEXTS = st.text(alphabet=st.one_of(st.characters(), st.sampled_from("abcs'’-. 
 
 
 @pytest.mark.parametrize(
-    ("one", "other"),
+    ("spelling", "other"),
     [
         ("vision-language model", "Vision Language Models"),
         ("vision\u2010language", "vision\u2011language"),
@@ -58,8 +58,8 @@ TEXTS = st.text(alphabet=st.one_of(st.characters(), st.sampled_from("abcs'’-. 
         ("Ⅳ", "iv"),
     ],
 )
-def test_two_spellings_are_the_same_words(one: str, other: str) -> None:
-    assert words(one, "folded") == words(other, "folded")
+def test_two_spellings_are_the_same_words(spelling: str, other: str) -> None:
+    assert words(spelling, "folded") == words(other, "folded")
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_a_text_has_these_words(text: str, expected: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("plural", "one"),
+    ("plural", "singular"),
     [
         ("policies", "policy"),
         ("analyses", "analysis"),
@@ -135,8 +135,8 @@ def test_a_text_has_these_words(text: str, expected: list[str]) -> None:
         ("criterias", "criterion"),
     ],
 )
-def test_a_plural_is_its_singular(plural: str, one: str) -> None:
-    assert folded_form(plural) == folded_form(one) == one
+def test_a_plural_is_its_singular(plural: str, singular: str) -> None:
+    assert folded_form(plural) == folded_form(singular) == singular
 
 
 SINGULARS = (
@@ -152,7 +152,7 @@ def test_a_word_that_is_no_plural_stays(word: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("one", "other"),
+    ("spelling", "other"),
     [
         ("news", "new"),
         ("lens", "len"),
@@ -167,8 +167,8 @@ def test_a_word_that_is_no_plural_stays(word: str) -> None:
         ("visionlanguage", "vision-language"),
     ],
 )
-def test_different_words_stay_different(one: str, other: str) -> None:
-    assert words(one, "folded") != words(other, "folded")
+def test_different_words_stay_different(spelling: str, other: str) -> None:
+    assert words(spelling, "folded") != words(other, "folded")
 
 
 def test_the_exact_layer_keeps_letters_and_drops_only_what_is_no_letter() -> None:

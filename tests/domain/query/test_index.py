@@ -280,9 +280,9 @@ def test_a_saved_index_that_cannot_be_trusted_is_refused() -> None:
     data = Index([parse("rag AND model"), parse("graph NEAR/3 neural")]).to_bytes(stamp="a")
     with pytest.raises(IndexUnusable, match="other subscriptions"):
         Index.from_bytes(data, stamp="b")
-    for place in range(0, len(data), 7):
+    for index in range(0, len(data), 7):
         damaged = bytearray(data)
-        damaged[place] ^= 1
+        damaged[index] ^= 1
         with pytest.raises(IndexUnusable):
             Index.from_bytes(damaged, stamp="a")
     for end in (0, 5, 18, 100, len(data) - 1):

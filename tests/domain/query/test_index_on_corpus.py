@@ -62,17 +62,17 @@ class Asking:
     def _term(self) -> str:
         source = self._random
         size = source.choice((1, 1, 1, 2, 2, 3, 5))
-        some = self._phrase(size)
+        word = self._phrase(size)
         kind = source.random()
         if kind < 0.08 and self._names:
-            return f"author:{source.choice((source.choice(self._names).split()[0], some))}"
+            return f"author:{source.choice((source.choice(self._names).split()[0], word))}"
         if kind < 0.18:
-            return f"{some[: max(3, len(some) - source.randint(1, 4))]}*"
+            return f"{word[: max(3, len(word) - source.randint(1, 4))]}*"
         if kind < 0.28:
-            return source.choice((f'"{some}"', f'="{some}"', f"={self._phrase(1)}"))
+            return source.choice((f'"{word}"', f'="{word}"', f"={self._phrase(1)}"))
         if kind < 0.42:
-            return f"{some} NEAR/{source.randint(1, 12)} {self._phrase(source.randint(1, 2))}"
-        return source.choice(("title:", "summary:", "", "", "")) + some
+            return f"{word} NEAR/{source.randint(1, 12)} {self._phrase(source.randint(1, 2))}"
+        return source.choice(("title:", "summary:", "", "", "")) + word
 
     def _phrase(self, size: int) -> str:
         text = self._random.choice(self._texts)

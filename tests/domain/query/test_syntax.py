@@ -227,10 +227,10 @@ def test_exclusions_are_taken_from_a_query() -> None:
     ],
 )
 def test_a_term_implies_another(first: str, second: str, follows: bool) -> None:
-    one, other = parse(first).root, parse(second).root
-    assert isinstance(one, Phrase | Near)
+    term, other = parse(first).root, parse(second).root
+    assert isinstance(term, Phrase | Near)
     assert isinstance(other, Phrase | Near)
-    assert implies(one, other) is follows
+    assert implies(term, other) is follows
 
 
 @given(st.one_of(st.text(), query_texts(), st.text(alphabet='ab =*"()NOTADER/5:\x00é扩')))

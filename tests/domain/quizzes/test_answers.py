@@ -109,18 +109,18 @@ OPTION = st.text(alphabet="ab cdE 12.%(),-\"'×最大块", max_size=30)
 @given(
     options=st.lists(OPTION, min_size=2, max_size=5, unique=True),
     asked=st.text(max_size=60),
-    order=st.randoms(),
+    chance=st.randoms(),
 )
-def test_the_answer_follows_its_option_wherever_it_stands(options, asked, order):
+def test_the_answer_follows_its_option_wherever_it_stands(options, asked, chance):
     model = load_model()
-    places = list(range(len(options)))
-    order.shuffle(places)
+    shuffled = list(range(len(options)))
+    chance.shuffle(shuffled)
     question = Question(question=asked, options=tuple(options))
-    moved = replace(question, options=tuple(options[place] for place in places))
+    moved = replace(question, options=tuple(options[index] for index in shuffled))
 
     chances = model.probabilities(question, TEXT)
 
-    assert [chances[place] for place in places] == model.probabilities(moved, TEXT)
+    assert [chances[index] for index in shuffled] == model.probabilities(moved, TEXT)
     assert sum(chances) == pytest.approx(1)
     first, second = model.infer(question, TEXT), model.infer(moved, TEXT)
     assert first is not None
@@ -312,9 +312,9 @@ def test_the_longest_option_is_seldom_right_in_the_picked_questions_of_real_page
             quiz = tuple(question for question in entry.edition("en").quiz if question.keyed)
             for question in quiz:
                 every, longest_of_every = every + 1, longest_of_every + _longest_is_right(question)
-            one = pick_one(quiz)
-            if one is not None:
-                picked, longest = picked + 1, longest + _longest_is_right(one)
+            chosen = pick_one(quiz)
+            if chosen is not None:
+                picked, longest = picked + 1, longest + _longest_is_right(chosen)
 
     assert longest / picked <= 0.58
     assert longest_of_every / every >= 0.7

@@ -105,7 +105,7 @@ def test_what_is_denied_stands_closely_after_the_denial_in_its_sentence():
     long = text_index(summarised("Unlike one two three four five six seven eight."))
     short = text_index(summarised("Zero. Unlike one two. Three."))
 
-    assert [place for place, is_denied in enumerate(long.denied) if is_denied] == [1, 2, 3, 4, 5, 6]
+    assert [index for index, is_denied in enumerate(long.denied) if is_denied] == [1, 2, 3, 4, 5, 6]
     assert sum(short.denied) == 2
 
 

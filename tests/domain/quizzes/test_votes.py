@@ -33,8 +33,8 @@ def cast(*options: int, late: bool = False) -> CastVote:
 
 
 @given(st.permutations(range(3)), st.integers(0, 2))
-def test_a_vote_means_the_option_that_was_shown_there(order: list[int], place: int):
-    assert chosen_option(asked(order=tuple(order)), (place,)) == order[place]
+def test_a_vote_means_the_option_that_was_shown_there(order: list[int], option: int):
+    assert chosen_option(asked(order=tuple(order)), (option,)) == order[option]
 
 
 @pytest.mark.parametrize("options", [(), (0, 1), (3,), (-1,)])

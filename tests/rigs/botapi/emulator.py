@@ -25,9 +25,9 @@ from tests.rigs.botapi.messages import (
     same,
     text_of,
 )
-from tests.rigs.botapi.pace import Pace
 from tests.rigs.botapi.parameters import Parameters
 from tests.rigs.botapi.people import People
+from tests.rigs.botapi.rate_limit import RateLimit
 from tests.rigs.botapi.updates import UpdateQueue
 
 TOKEN = "123456789:AAE-emulated_token_for_tests_0123456789"
@@ -74,7 +74,7 @@ class BotApi(People):
         """Inline query to the results that were shown."""
         self.inline_offsets: dict[str, str] = {}
         self.webhook: dict[str, Any] | None = None
-        self.pace = Pace(clock) if paced else None
+        self.rate_limit = RateLimit(clock) if paced else None
         self.unknown_fields: frozenset[str] = frozenset()
         """What a server of an older version does not tell of a poll."""
         self._faults = Faults()
@@ -368,8 +368,8 @@ class BotApi(People):
         return next(own, None) or (self.said.get((chat.id, number)) if number is not None else None)
 
     def _admit(self, chat: Chat) -> None:
-        if self.pace is not None:
-            self.pace.admit(chat)
+        if self.rate_limit is not None:
+            self.rate_limit.admit(chat)
 
     def _keep(self, sent: Sent) -> dict[str, Any]:
         self.sent.append(sent)

@@ -54,7 +54,7 @@ def formatted(text: str, parse_mode: str | None) -> Formatted:
     own = [_entity(entity, auto=False) for entity in asked]
     closed = [entity for entity in own if entity.kind in _CLOSED]
     auto = [entity for entity in (_entity(raw, auto=True) for raw in found) if not _overlaps(entity, closed)]
-    entities = tuple(sorted((*own, *auto), key=lambda one: (one.offset, -one.length)))
+    entities = tuple(sorted((*own, *auto), key=lambda entity: (entity.offset, -entity.length)))
     return Formatted(text=plain, entities=entities[:_MOST], dropped=max(len(entities) - _MOST, 0))
 
 
@@ -76,9 +76,9 @@ def _entity(raw: dict[str, Any], *, auto: bool) -> Entity:
     return Entity(kind=kind, offset=raw["offset"], length=raw["length"], url=url, auto=auto)
 
 
-def _overlaps(one: Entity, others: list[Entity]) -> bool:
+def _overlaps(entity: Entity, others: list[Entity]) -> bool:
     return any(
-        one.offset < other.offset + other.length and other.offset < one.offset + one.length
+        entity.offset < other.offset + other.length and other.offset < entity.offset + entity.length
         for other in others
     )
 

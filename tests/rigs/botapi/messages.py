@@ -40,7 +40,7 @@ class SentMessage:
 
     def described(self) -> dict[str, Any]:
         told = {"message_id": self.id, "date": _DATE, "chat": self.chat.described(), "text": self.text}
-        return told | _place(self)
+        return told | _topic_of(self)
 
 
 @dataclass(kw_only=True, slots=True)
@@ -76,15 +76,15 @@ class SentPoll:
             "chat": self.chat.described(),
             "poll": self.described_poll(),
         }
-        return told | _place(self)
+        return told | _topic_of(self)
 
     def described_poll(self) -> dict[str, Any]:
         told: dict[str, Any] = {
             "id": self.poll,
             "question": self.question,
             "options": [
-                {"persistent_id": str(place), "text": text, "voter_count": self._count(place)}
-                for place, text in enumerate(self.options)
+                {"persistent_id": str(option), "text": text, "voter_count": self._count(option)}
+                for option, text in enumerate(self.options)
             ],
             "total_voter_count": sum(map(bool, self.votes.values())),
             "is_closed": self.closed,
@@ -99,8 +99,8 @@ class SentPoll:
             told |= {"explanation": self.explanation} if self.explanation else {}
         return told | ({"description": self.description} if self.description else {})
 
-    def _count(self, place: int) -> int:
-        return sum(place in chosen for chosen in self.votes.values())
+    def _count(self, option: int) -> int:
+        return sum(option in chosen for chosen in self.votes.values())
 
 
 @dataclass(kw_only=True, slots=True)
@@ -124,7 +124,7 @@ class SentFile:
         return (
             told
             | {"document": {"file_id": "1", "file_unique_id": "1", "file_name": self.name}}
-            | _place(self)
+            | _topic_of(self)
         )
 
 
@@ -246,7 +246,7 @@ def _at_most(what: str, text: str, limit: int) -> None:
         raise bad_request(f"{what} length must not exceed {limit}")
 
 
-def _place(sent: Sent) -> dict[str, Any]:
+def _topic_of(sent: Sent) -> dict[str, Any]:
     told: dict[str, Any] = {}
     if sent.thread is not None:
         told |= {"message_thread_id": sent.thread, "is_topic_message": True}

@@ -208,9 +208,7 @@ class Atoms:
         self.size = len(uses)
         nodes = np.arange(FIRST_NODE, self.size)
         keys = self.parents.array[nodes].astype(np.uint64) << np.uint64(32)
-        self.nodes_by_edge = HashMap(
-            keys | self.labels.array[nodes].astype(np.uint64), nodes.astype(np.int32)
-        )
+        self.child_nodes = HashMap(keys | self.labels.array[nodes].astype(np.uint64), nodes.astype(np.int32))
         self._word_uses = Column(
             np.bincount(self.labels.array[nodes], minlength=len(self.strings)).astype(np.int32)
         )
@@ -258,7 +256,7 @@ class Atoms:
 
     def children_of(self, parents: Ints, labels: Ints) -> Ints:
         """The child of each node with the label (not 0) at the same index; NOTHING where there is none."""
-        return self.nodes_by_edge.find(parents.astype(np.uint64) << np.uint64(32) | labels.astype(np.uint64))
+        return self.child_nodes.find(parents.astype(np.uint64) << np.uint64(32) | labels.astype(np.uint64))
 
     def depths(self, nodes: Longs) -> Longs:
         """The number of words of each phrase: its node's distance from the root."""
@@ -288,12 +286,12 @@ class Atoms:
         else:
             prefixes = [word[:end] for end in range(HEAD, len(word) + 1) if word[:end] in candidates]
         root = ROOTS[scope, None]
-        return tuple([self.nodes_by_edge.get(root << 32 | self.words[prefix]) for prefix in prefixes])
+        return tuple([self.child_nodes.get(root << 32 | self.words[prefix]) for prefix in prefixes])
 
     def _child(self, parent: int, string: str) -> int:
         word = self.words.get(string, 0)
         if word:
-            node = self.nodes_by_edge.get(parent << 32 | word)
+            node = self.child_nodes.get(parent << 32 | word)
             if node != NOTHING:
                 return node
         else:
@@ -304,7 +302,7 @@ class Atoms:
         self.uses.cells[node] = 0
         self.uses.cells[parent] += 1
         self._word_uses.cells[word] += 1
-        self.nodes_by_edge.add(parent << 32 | word, node)
+        self.child_nodes.add(parent << 32 | word, node)
         return node
 
     def _new_word(self, string: str) -> int:
@@ -329,7 +327,7 @@ class Atoms:
 
     def _drop(self, parent: int, node: int) -> None:
         word = self.labels.cells[node]
-        self.nodes_by_edge.remove(parent << 32 | word)
+        self.child_nodes.remove(parent << 32 | word)
         self._free_nodes.append(node)
         string = self.strings[word]
         assert string is not None

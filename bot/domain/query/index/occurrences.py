@@ -296,9 +296,9 @@ class Batch:
         """All occurrences of simple atoms."""
         results = [self._phrases]
         for text in self._texts:
-            places = np.flatnonzero(text.nodes >= 0)
-            nodes = text.nodes[places].astype(np.int64)
-            results.append(Occurrences(nodes, text.papers[places], text.positions[places]))
+            at = np.flatnonzero(text.nodes >= 0)
+            nodes = text.nodes[at].astype(np.int64)
+            results.append(Occurrences(nodes, text.papers[at], text.positions[at]))
         for scope, layer in self._used:
             if layer is None:
                 positions = self._positions(scope)

@@ -98,8 +98,8 @@ def packed(
     queries = _Sorted(rows, rests, numbers, guards=False)
     complexes = _Sorted(guards, rests, numbers, guards=True)
     size = int(np.flatnonzero(first != free)[-1]) + 1 if (first != free).any() else 0
-    query_first, query_filed = queries.filed(size, 0)
-    guard_first, guard_filed = complexes.filed(len(parents), len(queries.pivots))
+    query_first, query_postings = queries.postings(size, 0)
+    guard_first, guard_postings = complexes.postings(len(parents), len(queries.pivots))
     guarded = np.flatnonzero(guard_first != NOTHING).astype(np.int32)
     query_rests, guard_rests = queries.rests(0), complexes.rests(len(queries.others))
     return Packed(
@@ -111,8 +111,8 @@ def packed(
         guards=complexes.packed(len(parents), guard_rests[0]),
         rest_values=np.concatenate((queries.others, complexes.others)).astype(np.int32),
         rest_next=np.concatenate((query_rests[1], guard_rests[1])),
-        filing_values=np.concatenate((query_filed[0], guard_filed[0])),
-        filing_next=np.concatenate((query_filed[1], guard_filed[1])),
+        filing_values=np.concatenate((query_postings[0], guard_postings[0])),
+        filing_next=np.concatenate((query_postings[1], guard_postings[1])),
         first=np.where(first[:size] == free, np.int32(free), query_first),
         guarded_nodes=guarded,
         guarded_first=guard_first[guarded],
@@ -183,7 +183,7 @@ class _Sorted:
         """The heads of the rows' lists of other literals, and the successors of the cells, which begin at `start`."""
         return _linked_lists(self._of_other, len(self.pivots), start)
 
-    def filed(self, targets: int, start: int) -> tuple[Ints, tuple[Ints, Ints]]:
+    def postings(self, targets: int, start: int) -> tuple[Ints, tuple[Ints, Ints]]:
         """The heads of the targets' lists of nodes; and the values and successors of these lists."""
         order = np.argsort(self._codes >> 1, kind="stable")
         first, successors = _linked_lists(self._codes[order] >> 1, targets, start)

@@ -23,8 +23,8 @@ def digits(claim: Claim) -> list[str]:
 
 def test_the_first_row_shown_is_sent_and_the_others_went_out_inside_it(hand: Hand):
     hand.alerts(1, 2, 3)
-    claim = hand.one()
-    best_first = tuple(claim.rows[place].key for place in (2, 0, 1))
+    claim = hand.claim_one()
+    best_first = tuple(claim.rows[index].key for index in (2, 0, 1))
     hand.settle(claim, sent=best_first)
     assert hand.states() == {"alert 1": "merged", "alert 2": "merged", "alert 3": "sent"}
     assert {row.settled_at for row in hand.rows()} == {NOW}
@@ -32,10 +32,10 @@ def test_the_first_row_shown_is_sent_and_the_others_went_out_inside_it(hand: Han
 
 def test_what_a_message_held_is_remembered_in_the_order_shown(hand: Hand, store: Store):
     hand.alerts(1, 2, 3)
-    claim = hand.one()
+    claim = hand.claim_one()
     assert store.deliveries.rows_of(claim.message) is not None
-    one, two, three = claim.rows
-    hand.settle(claim, sent=(three.key, one.key), limited=(two.key,))
+    first, second, third = claim.rows
+    hand.settle(claim, sent=(third.key, first.key), limited=(second.key,))
     found = store.deliveries.rows_of(claim.message)
     assert found is not None
     shown, got = found
@@ -52,7 +52,7 @@ def test_what_a_message_held_is_remembered_in_the_order_shown(hand: Hand, store:
 
 def test_what_is_skipped_belongs_to_no_message(hand: Hand, store: Store):
     hand.alerts(1, 2)
-    claim = hand.one()
+    claim = hand.claim_one()
     skipped, sent = claim.rows
     hand.settle(claim, sent=(sent.key,), unwanted=(skipped.key,))
     assert [(row.state, row.message, row.cause) for row in hand.rows()] == [
@@ -70,9 +70,9 @@ def test_what_is_skipped_belongs_to_no_message(hand: Hand, store: Store):
 def test_a_message_whose_rows_stand_between_others_is_remembered_in_the_order_shown(hand: Hand, store: Store):
     for paper in range(1, 8):
         hand.alerts(paper, target="telegram:2" if paper in (3, 5) else "telegram:1")
-    claim, other = hand.claim()
+    claim, other_claim = hand.claim()
     assert digits(claim) == ["1", "2", "4", "6", "7"]
-    hand.settle(claim, sent=tuple(claim.rows[place].key for place in (3, 1, 4, 0, 2)))
+    hand.settle(claim, sent=tuple(claim.rows[index].key for index in (3, 1, 4, 0, 2)))
     found = store.deliveries.rows_of(claim.message)
     assert found is not None
     assert digits(found[0]) == ["6", "2", "7", "1", "4"]
@@ -80,12 +80,12 @@ def test_a_message_whose_rows_stand_between_others_is_remembered_in_the_order_sh
         f"alert {number}" for number in (2, 7, 1, 4)
     }
     assert hand.states()["alert 6"] == "sent"
-    assert [hand.states()[f"alert {row.paper[-1]}"] for row in other.rows] == ["sending", "sending"]
+    assert [hand.states()[f"alert {row.paper[-1]}"] for row in other_claim.rows] == ["sending", "sending"]
 
 
 def test_the_longest_message_is_remembered_in_the_order_shown(hand: Hand, store: Store):
     hand.plan(*(a_delivery(number) for number in range(1, MOST_PAPERS + 1)))
-    claim = hand.one()
+    claim = hand.claim_one()
     best_first = tuple(claim.rows[(number * 37 + 5) % MOST_PAPERS].key for number in range(MOST_PAPERS))
     hand.settle(claim, sent=best_first)
     found = store.deliveries.rows_of(claim.message)
@@ -97,7 +97,7 @@ def test_the_longest_message_is_remembered_in_the_order_shown(hand: Hand, store:
 
 def test_an_order_that_names_what_was_never_claimed_ends_the_rows_all_the_same(hand: Hand):
     hand.alerts(1, 2)
-    claim = hand.one()
+    claim = hand.claim_one()
     hand.settle(claim, sent=("telegram:9|alert|arxiv:1", claim.rows[1].key))
     assert hand.states() == {"alert 1": "sent", "alert 2": "merged"}
 
@@ -132,7 +132,7 @@ def _an_end(number: int, claim: Claim) -> Outcome:
 
 def test_a_message_nobody_answered_for_has_no_receipt(hand: Hand, store: Store):
     hand.alerts(1)
-    claim = hand.one()
+    claim = hand.claim_one()
     hand.settle(claim, "uncertain")
     found = store.deliveries.rows_of(claim.message)
     assert found is not None
@@ -142,7 +142,7 @@ def test_a_message_nobody_answered_for_has_no_receipt(hand: Hand, store: Store):
 @pytest.mark.parametrize("state", ["pending", "uncertain", "dead", "skipped"])
 def test_every_row_of_a_message_ends_like_it(hand: Hand, state: str):
     hand.alerts(1, 2)
-    hand.settle(hand.one(), state, error="because")
+    hand.settle(hand.claim_one(), state, error="because")
     assert {(row.state, row.error) for row in hand.rows()} == {(state, "because")}
     assert {row.settled_at for row in hand.rows()} == {None if state == "pending" else NOW}
 
@@ -150,9 +150,9 @@ def test_every_row_of_a_message_ends_like_it(hand: Hand, state: str):
 def test_several_ends_are_written_down_together(hand: Hand, store: Store):
     hand.alerts(1, target="telegram:1")
     hand.alerts(2, target="telegram:2")
-    one, other = hand.claim()
-    sent = Outcome(claim=one, state="sent", sent=(one.rows[0].key,), receipt=receipt())
-    store.outbox.settle([sent, Outcome(claim=other, state="dead", error="no")], NOW)
+    first, other_claim = hand.claim()
+    sent = Outcome(claim=first, state="sent", sent=(first.rows[0].key,), receipt=receipt())
+    store.outbox.settle([sent, Outcome(claim=other_claim, state="dead", error="no")], NOW)
     assert hand.states() == {"alert 1": "sent", "alert 2": "dead"}
 
 
@@ -163,7 +163,7 @@ def test_the_alert_on_a_paper_is_found_with_its_receipt(hand: Hand, store: Store
     waiting = store.deliveries.alert_on("telegram:1001", paper)
     assert waiting is not None
     assert (waiting.state, waiting.message, waiting.receipt) == ("pending", None, None)
-    claim = hand.one()
+    claim = hand.claim_one()
     hand.settle(claim)
     sent = store.deliveries.alert_on("telegram:1001", a_paper(2).id)
     assert sent is not None
@@ -177,8 +177,8 @@ def test_the_alert_on_a_paper_is_found_with_its_receipt(hand: Hand, store: Store
 
 def test_a_target_that_moved_is_sent_to_at_its_new_address_under_its_old_name(hand: Hand, store: Store):
     hand.alerts(1, target="telegram:-5")
-    hand.settle(hand.one(), "pending", moved_to="-1005")
-    claim = hand.one()
+    hand.settle(hand.claim_one(), "pending", moved_to="-1005")
+    claim = hand.claim_one()
     assert (claim.target_key, claim.target.key) == ("telegram:-5", "telegram:-1005")
     assert store.deliveries.target_at("telegram", "-1005") == "telegram:-5"
     assert store.deliveries.target_at("telegram", "-5") == "telegram:-5"
@@ -186,14 +186,14 @@ def test_a_target_that_moved_is_sent_to_at_its_new_address_under_its_old_name(ha
 
 def test_where_two_targets_are_at_one_address_its_own_name_comes_first(hand: Hand, store: Store):
     hand.alerts(1, target="telegram:-5")
-    hand.settle(hand.one(), "pending", moved_to="-1005")
+    hand.settle(hand.claim_one(), "pending", moved_to="-1005")
     hand.alerts(2, target="telegram:-1005")
     assert store.deliveries.target_at("telegram", "-1005") == "telegram:-1005"
 
 
 def test_a_suspended_target_keeps_its_rows(hand: Hand, store: Store):
     hand.alerts(1)
-    hand.settle(hand.one(), "pending", suspend="blocked by the user", error="blocked by the user")
+    hand.settle(hand.claim_one(), "pending", suspend="blocked by the user", error="blocked by the user")
     assert hand.claim() == ()
     assert store.outbox.next_due(KINDS) is None
     hand.alerts(2)
@@ -207,7 +207,7 @@ def test_a_suspended_target_keeps_its_rows(hand: Hand, store: Store):
 
 def test_a_lease_that_ends_leaves_its_rows_uncertain(hand: Hand, store: Store):
     hand.alerts(1, 2)
-    hand.one()
+    hand.claim_one()
     assert store.outbox.next_due(KINDS) == NOW + LEASE
     assert store.outbox.expire(NOW + LEASE - timedelta(seconds=1)) == 0
     assert store.outbox.expire(NOW + LEASE) == 2
@@ -217,10 +217,10 @@ def test_a_lease_that_ends_leaves_its_rows_uncertain(hand: Hand, store: Store):
 
 def test_what_comes_after_an_ended_lease_still_goes_out(hand: Hand, store: Store):
     hand.alerts(1)
-    hand.one()
+    hand.claim_one()
     hand.alerts(2)
     store.outbox.expire(NOW + LEASE)
-    assert digits(hand.one(NOW + LEASE)) == ["2"]
+    assert digits(hand.claim_one(NOW + LEASE)) == ["2"]
 
 
 def test_feeds_and_edits_simply_go_again(hand: Hand, store: Store):
@@ -243,7 +243,7 @@ def test_channels_that_resend_what_is_uncertain_go_again(hand: Hand, store: Stor
 
 def test_a_success_that_comes_late_is_believed(hand: Hand, store: Store):
     hand.alerts(1)
-    claim = hand.one()
+    claim = hand.claim_one()
     store.outbox.expire(NOW + LEASE)
     hand.settle(claim, now=NOW + 2 * LEASE)
     assert hand.states() == {"alert 1": "sent"}
@@ -252,7 +252,7 @@ def test_a_success_that_comes_late_is_believed(hand: Hand, store: Store):
 
 def test_a_late_success_changes_no_row_that_somebody_decided_about(hand: Hand, store: Store):
     hand.alerts(1, 2, 3)
-    claim = hand.one()
+    claim = hand.claim_one()
     store.outbox.expire(NOW + LEASE)
     store.deliveries.drop([claim.rows[1].key], NOW + LEASE)
     hand.settle(claim, now=NOW + 2 * LEASE)
@@ -261,15 +261,15 @@ def test_a_late_success_changes_no_row_that_somebody_decided_about(hand: Hand, s
 
 def test_a_message_that_goes_again_takes_no_row_that_somebody_decided_about(hand: Hand, store: Store):
     hand.alerts(1, 2, 3)
-    hand.settle(hand.one(), "pending")
+    hand.settle(hand.claim_one(), "pending")
     store.deliveries.drop([hand.rows()[1].key], NOW)
-    assert digits(hand.one()) == ["1", "3"]
+    assert digits(hand.claim_one()) == ["1", "3"]
     assert hand.states() == {"alert 1": "sending", "alert 2": "dead", "alert 3": "sending"}
 
 
 def test_a_late_success_keeps_a_row_from_going_again(hand: Hand, store: Store):
     hand.alerts(1)
-    claim = hand.one()
+    claim = hand.claim_one()
     store.outbox.expire(NOW + LEASE, again={"telegram"})
     hand.settle(claim, now=NOW + LEASE)
     assert hand.claim(NOW + LEASE) == ()
@@ -278,7 +278,7 @@ def test_a_late_success_keeps_a_row_from_going_again(hand: Hand, store: Store):
 @pytest.mark.parametrize("state", ["pending", "dead"])
 def test_anything_else_that_comes_late_changes_nothing(hand: Hand, store: Store, state: str):
     hand.alerts(1)
-    claim = hand.one()
+    claim = hand.claim_one()
     store.outbox.expire(NOW + LEASE)
     hand.settle(claim, state, now=NOW + LEASE)
     assert hand.states() == {"alert 1": "uncertain"}
@@ -286,10 +286,10 @@ def test_anything_else_that_comes_late_changes_nothing(hand: Hand, store: Store,
 
 def test_a_late_end_does_not_free_a_target_that_somebody_else_has_by_now(hand: Hand, store: Store):
     hand.alerts(1)
-    late = hand.one()
+    late = hand.claim_one()
     store.outbox.expire(NOW + LEASE)
     hand.alerts(2)
-    hand.one(NOW + LEASE)
+    hand.claim_one(NOW + LEASE)
     hand.alerts(3)
     hand.settle(late, now=NOW + LEASE)
     assert hand.claim(NOW + LEASE) == ()
@@ -298,7 +298,7 @@ def test_a_late_end_does_not_free_a_target_that_somebody_else_has_by_now(hand: H
 
 def test_a_message_settled_twice_ends_once(hand: Hand):
     hand.alerts(1)
-    claim = hand.one()
+    claim = hand.claim_one()
     hand.settle(claim)
     hand.settle(claim, "dead", now=NOW + MINUTE)
     (row,) = hand.rows()
@@ -316,7 +316,7 @@ def test_papers_told_since_a_moment_are_counted(hand: Hand, store: Store):
     hand.alerts(3)
     hand.send(NOW + MINUTE)
     hand.alerts(4, 5)
-    hand.settle(hand.one(), "uncertain")
+    hand.settle(hand.claim_one(), "uncertain")
     assert store.deliveries.alerted_since("telegram:1001", NOW) == 3
     assert store.deliveries.alerted_since("telegram:1001", NOW + MINUTE) == 1
     assert store.deliveries.alerted_since("telegram:1001", NOW + 2 * MINUTE) == 0
@@ -324,13 +324,13 @@ def test_papers_told_since_a_moment_are_counted(hand: Hand, store: Store):
 
 def test_what_the_limit_kept_out_is_named_once(hand: Hand, store: Store):
     hand.alerts(1, 2)
-    silent = hand.one()
+    silent = hand.claim_one()
     keys = tuple(row.key for row in silent.rows)
     hand.settle(silent, "skipped", limited=keys, cause="over limit")
     assert store.deliveries.unnamed("telegram:1001") == tuple((row.key, row.paper) for row in silent.rows)
     assert store.deliveries.unnamed("telegram:2") == ()
     hand.alerts(3)
-    naming = hand.one()
+    naming = hand.claim_one()
     hand.settle(naming, named=keys)
     assert store.deliveries.unnamed("telegram:1001") == ()
     found = store.deliveries.rows_of(naming.message)
@@ -340,7 +340,7 @@ def test_what_the_limit_kept_out_is_named_once(hand: Hand, store: Store):
 
 def test_what_its_own_message_names_is_not_named_again(hand: Hand, store: Store):
     hand.alerts(1, 2)
-    claim = hand.one()
+    claim = hand.claim_one()
     hand.settle(claim, sent=(claim.rows[0].key,), limited=(claim.rows[1].key,))
     assert hand.states() == {"alert 1": "sent", "alert 2": "limited"}
     assert store.deliveries.unnamed("telegram:1001") == ()
@@ -356,7 +356,7 @@ def test_a_poll_is_kept_with_its_question_and_the_order_shown(hand: Hand, store:
     from tests.builders import a_question
 
     hand.plan(a_delivery(1, kind="quiz", part="q1"))
-    claim = hand.one()
+    claim = hand.claim_one()
     question = a_question()
     got = receipt("7", poll="9007199254740993", option_order=(2, 0, 1))
     hand.settle(claim, receipt=got, question=question)

@@ -22,7 +22,7 @@ PRIVATE = Window(1, 1)
 GROUP = Window(20, 60)
 
 
-class Pace:
+class RateLimit:
     """Counts what was taken over; a message over a limit is refused with the time to wait."""
 
     def __init__(self, clock: Callable[[], float]) -> None:

@@ -19,10 +19,10 @@ from tests.rigs.strict import StrictTelegram, now_and_then
 EVERYBODY = [*many_chats.private_chats(150), *many_chats.groups(4), *many_chats.channels(1)]
 
 
-def on_virtual_time(play: Callable[[LoopClock, Callable[[], float]], Awaitable[None]]) -> None:
+def on_virtual_time(steps: Callable[[LoopClock, Callable[[], float]], Awaitable[None]]) -> None:
     async def work() -> None:
         loop = asyncio.get_running_loop()
-        await play(LoopClock(loop, NOW), loop.time)
+        await steps(LoopClock(loop, NOW), loop.time)
 
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
         runner.run(work())
@@ -40,7 +40,7 @@ async def send_all(container: Container) -> Counter[str]:
 def test_what_the_limits_allow_goes_out_and_no_answer_is_a_flood(tmp_path: Path) -> None:
     rng = random.Random(1)
 
-    async def play(clock: LoopClock, seconds: Callable[[], float]) -> None:
+    async def steps(clock: LoopClock, seconds: Callable[[], float]) -> None:
         telegram = StrictTelegram(seconds, latency=lambda: rng.uniform(0.002, 0.03))
         container = many_chats.container_for(
             many_chats.settings_for(tmp_path), EVERYBODY, publisher=telegram, clock=clock
@@ -49,15 +49,15 @@ def test_what_the_limits_allow_goes_out_and_no_answer_is_a_flood(tmp_path: Path)
         ends = await send_all(container)
         await container.close()
         assert ends["sent"] == len(rows) == len(telegram.moments)
-        assert telegram.pace.refused == 0
+        assert telegram.rate_limit.refused == 0
         whole_seconds = telegram.moments[30::30]
         assert (len(whole_seconds) - 1) / (whole_seconds[-1] - whole_seconds[0]) >= 0.95
 
-    on_virtual_time(play)
+    on_virtual_time(steps)
 
 
 def test_a_group_gets_all_that_twenty_a_minute_allow(tmp_path: Path) -> None:
-    async def play(clock: LoopClock, seconds: Callable[[], float]) -> None:
+    async def steps(clock: LoopClock, seconds: Callable[[], float]) -> None:
         telegram = StrictTelegram(seconds)
         chats = many_chats.groups(2)
         container = many_chats.container_for(
@@ -68,14 +68,14 @@ def test_a_group_gets_all_that_twenty_a_minute_allow(tmp_path: Path) -> None:
         await send_all(container)
         took = seconds() - began
         await container.close()
-        assert telegram.pace.refused == 0
+        assert telegram.rate_limit.refused == 0
         assert 4 * 60 / took >= 0.95  # twenty at once, then four times a minute's wait
 
-    on_virtual_time(play)
+    on_virtual_time(steps)
 
 
 def test_a_restart_in_the_middle_of_a_groups_minute_sends_no_second_burst(tmp_path: Path) -> None:
-    async def play(clock: LoopClock, seconds: Callable[[], float]) -> None:
+    async def steps(clock: LoopClock, seconds: Callable[[], float]) -> None:
         telegram = StrictTelegram(seconds)
         settings, chats = many_chats.settings_for(tmp_path), many_chats.groups(1)
         container = many_chats.container_for(settings, chats, publisher=telegram, clock=clock)
@@ -89,10 +89,10 @@ def test_a_restart_in_the_middle_of_a_groups_minute_sends_no_second_burst(tmp_pa
         container = many_chats.container_for(settings, chats, publisher=telegram, clock=clock)
         await send_all(container)
         await container.close()
-        assert telegram.pace.refused == 0
+        assert telegram.rate_limit.refused == 0
         assert telegram.got[chats[0]] == [question.question for question in a_quiz(40)]
 
-    on_virtual_time(play)
+    on_virtual_time(steps)
 
 
 @pytest.mark.parametrize("uncertain", ["hold", "resend"])
@@ -109,7 +109,7 @@ def test_with_floods_and_broken_gateways_everything_arrives_in_order_and_once(
     chats = [*many_chats.private_chats(60), *many_chats.groups(3)]
     asked = [question.question for question in a_quiz(4)]
 
-    async def play(clock: LoopClock, seconds: Callable[[], float]) -> None:
+    async def steps(clock: LoopClock, seconds: Callable[[], float]) -> None:
         telegram = StrictTelegram(seconds, fault=fault)
         settings = many_chats.settings_for(tmp_path, uncertain=uncertain)
         container = many_chats.container_for(settings, chats, publisher=telegram, clock=clock)
@@ -138,11 +138,11 @@ def test_with_floods_and_broken_gateways_everything_arrives_in_order_and_once(
     def _arrived(telegram: StrictTelegram, target: str, part: str) -> bool:
         return parts[part] in telegram.got[target.partition(":")[2]]
 
-    on_virtual_time(play)
+    on_virtual_time(steps)
 
 
 def test_one_dead_chat_delays_nobody_else(tmp_path: Path) -> None:
-    async def play(clock: LoopClock, seconds: Callable[[], float]) -> None:
+    async def steps(clock: LoopClock, seconds: Callable[[], float]) -> None:
         telegram = StrictTelegram(seconds)
         answer = telegram.send
 
@@ -164,11 +164,11 @@ def test_one_dead_chat_delays_nobody_else(tmp_path: Path) -> None:
         await asyncio.gather(flush, return_exceptions=True)
         await container.close()
 
-    on_virtual_time(play)
+    on_virtual_time(steps)
 
 
 def test_what_only_waited_for_its_turn_when_we_stopped_is_not_uncertain(tmp_path: Path) -> None:
-    async def play(clock: LoopClock, seconds: Callable[[], float]) -> None:
+    async def steps(clock: LoopClock, seconds: Callable[[], float]) -> None:
         telegram = StrictTelegram(seconds, latency=lambda: 60)
         chats = many_chats.private_chats(100)
         container = many_chats.container_for(
@@ -183,7 +183,7 @@ def test_what_only_waited_for_its_turn_when_we_stopped_is_not_uncertain(tmp_path
         await container.close()
         assert (states["uncertain"], states["pending"]) == (30, 70)
 
-    on_virtual_time(play)
+    on_virtual_time(steps)
 
 
 async def test_against_the_real_thing_on_loopback_no_answer_is_a_flood(tmp_path: Path) -> None:
@@ -197,6 +197,6 @@ async def test_against_the_real_thing_on_loopback_no_answer_is_a_flood(tmp_path:
         took = time.monotonic() - began
         await container.close()
         assert ends["sent"] == len(rows) == len(api.polls)
-        assert api.pace is not None
-        assert api.pace.refused == 0
+        assert api.rate_limit is not None
+        assert api.rate_limit.refused == 0
         assert took < 15  # the limits allow 3.2 seconds; a busy machine is no failure
