@@ -15,6 +15,7 @@ from bot.domain.delivery import DeliveryKind
 
 ROOT = Path(__file__).parents[2]
 GLOSSARY = (ROOT / "docs/glossary.md").read_text(encoding="utf-8")
+FOLDERS = ("bot", "benchmarks", "tests", "tools")
 MODULES = sorted((ROOT / "bot").rglob("*.py"))
 PAGES = [
     page
@@ -63,17 +64,26 @@ PREPOSITIONS = (
 """Beginnings of a docstring that describes instead of defining."""
 
 
+@cache
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
 def section(title: str) -> str:
     return GLOSSARY.partition(f"## {title}\n")[2].partition("\n## ")[0]
 
 
-def replaced_words() -> set[str]:
-    rows = re.findall(r"^\| ([^|]+) \|", section("Words that were replaced"), re.MULTILINE)
-    words = {word.strip() for row in rows[1:] for word in row.split(",")}
+def words_of(title: str) -> set[str]:
+    """The words of the first column of the section's first table."""
+    table = section(title).partition("| not | but |\n")[2].partition("\n\n")[0]
+    rows = re.findall(r"^\| ([^|]+) \|", table, re.MULTILINE)
+    words = {word.strip() for row in rows for word in row.split(",")}
     return {word for word in words if word.isalpha()}
 
 
-REPLACED = replaced_words()
+REPLACED = words_of("Words that were replaced")
+NO_NAMES = REPLACED | words_of("Words that are no names")
+PRONOUNS = {"one", "some", "theirs", "mine", "those"}
 
 
 @cache
@@ -103,6 +113,28 @@ def names_in(tree: ast.AST) -> Iterator[tuple[int, str]]:
             yield node.lineno, node.attr
 
 
+def bad_parts(name: str) -> set[str]:
+    """The words of a name that no name may have. The name of a test is a sentence, which may have plain English words."""
+    return parts(name) & (REPLACED if name.startswith("test_") else NO_NAMES)
+
+
+def pronouns_in(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """(line, identifier) of what a module itself calls by a pronoun; attributes may be those of a library."""
+    foreign = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    return (
+        (line, name) for line, name in names_in(tree) if name.strip("_") in PRONOUNS and name not in foreign
+    )
+
+
+def log_events(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """(line, event) of what a module logs."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.args:
+            event = node.args[0]
+            if ast.unparse(node.func.value) in ("log", "self._log") and isinstance(event, ast.Constant):
+                yield node.lineno, event.value
+
+
 def targets_of_loops(tree: ast.AST) -> Iterator[tuple[int, str]]:
     """(line, name) of each variable that a loop or a comprehension binds."""
     for node in ast.walk(tree):
@@ -129,7 +161,7 @@ def aliases_in(tree: ast.Module) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def trees() -> dict[str, ast.Module]:
-    return {str(path.relative_to(ROOT)): ast.parse(path.read_text(encoding="utf-8")) for path in MODULES}
+    return {str(path.relative_to(ROOT)): tree_of(path) for path in MODULES}
 
 
 def test_every_term_has_one_definition() -> None:
@@ -160,19 +192,35 @@ def test_the_list_of_replaced_words_is_read() -> None:
     assert parts("OutgoingParcels") & REPLACED == {"parcel"}
     assert parts("landed_at") & REPLACED == {"landed"}
     assert refused("It is in the shelves of the courier.") == {"courier"}
+    assert {"place", "pace", "story"} <= NO_NAMES - REPLACED
+    assert bad_parts("place_of") == {"place"}
+    assert bad_parts("test_a_place_is_named") == set()
+    assert "batch" not in NO_NAMES  # the table below says what it means
 
 
-def test_no_module_is_called_by_a_replaced_word() -> None:
-    assert [str(path) for path in MODULES if parts(path.stem) & REPLACED] == []
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_no_module_is_called_by_a_replaced_word(folder: str) -> None:
+    modules = sorted((ROOT / folder).rglob("*.py"))
+    assert [str(path) for path in modules if parts(path.stem) & NO_NAMES] == []
 
 
-@pytest.mark.parametrize("folder", ["bot", "benchmarks", "tests", "tools"])
+@pytest.mark.parametrize("folder", FOLDERS)
 def test_no_class_function_or_variable_is_called_by_a_replaced_word(folder: str) -> None:
     wrong = [
         f"{path.relative_to(ROOT)}:{line} {name}"
         for path in sorted((ROOT / folder).rglob("*.py"))
-        for line, name in names_in(ast.parse(path.read_text(encoding="utf-8")))
-        if parts(name) & REPLACED
+        for line, name in names_in(tree_of(path))
+        if bad_parts(name)
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_nothing_is_called_by_a_pronoun(folder: str) -> None:
+    wrong = [
+        f"{path.relative_to(ROOT)}:{line} {name}"
+        for path in sorted((ROOT / folder).rglob("*.py"))
+        for line, name in pronouns_in(tree_of(path))
     ]
     assert wrong == []
 
@@ -183,7 +231,13 @@ def test_no_table_or_column_is_called_by_a_replaced_word() -> None:
         for table in metadata.tables.values()
         for name in (table.name, *(f"{table.name}.{column.name}" for column in table.columns))
     ]
-    assert [name for name in names if parts(name) & REPLACED] == []
+    assert [name for name in names if parts(name) & NO_NAMES] == []
+
+
+def test_no_log_event_is_called_by_a_replaced_word(trees: dict[str, ast.Module]) -> None:
+    events = [(file, *event) for file, tree in trees.items() for event in log_events(tree)]
+    assert len(events) > 50
+    assert [event for event in events if parts(event[2]) & NO_NAMES] == []
 
 
 def test_no_text_of_the_program_holds_a_replaced_word(trees: dict[str, ast.Module]) -> None:
@@ -217,12 +271,12 @@ def test_no_page_holds_a_replaced_word(page: Path) -> None:
     ] == []
 
 
-@pytest.mark.parametrize("folder", ["bot", "benchmarks", "tests", "tools"])
+@pytest.mark.parametrize("folder", FOLDERS)
 def test_loop_variables_are_nouns(folder: str) -> None:
     wrong = [
         f"{path.relative_to(ROOT)}:{line} {name}"
         for path in sorted((ROOT / folder).rglob("*.py"))
-        for line, name in targets_of_loops(ast.parse(path.read_text(encoding="utf-8")))
+        for line, name in targets_of_loops(tree_of(path))
         if name in FILLERS
     ]
     assert wrong == []
