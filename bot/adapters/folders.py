@@ -5,7 +5,6 @@ never through a link, so that whoever can write to a watched folder cannot make 
 inside (a Kubernetes ConfigMap's `..data`) is followed by opening its target, again by bare names from the top.
 """
 
-import hashlib
 import os
 import stat
 from collections.abc import Iterator, Sequence
@@ -115,11 +114,6 @@ class FolderFile:
         except (OSError, ValueError):  # ValueError: a name with a zero byte
             pass
         return None
-
-
-def fingerprint(content: bytes) -> str:
-    """SHA-256 in hex; files with equal fingerprints are one digest."""
-    return hashlib.sha256(content).hexdigest()
 
 
 def _roots(folders: Sequence[Path]) -> list[Path]:

@@ -442,8 +442,3 @@ class Texts:
     def count(self, name: str, count: int, /, **parts: object) -> str:
         """The text `name_one` or `name_many` with that count in it."""
         return self(f"{name}_{'one' if count == 1 else 'many'}", count=f"{count:,}", **parts)
-
-
-def all_texts() -> tuple[Mapping[str, str], ...]:
-    """The texts of all languages, under the same names in each."""
-    return _ENGLISH, _CHINESE
