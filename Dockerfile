@@ -3,6 +3,7 @@ WORKDIR /src
 RUN python -m venv /opt/paperboy
 COPY pyproject.toml README.md LICENSE constraints.txt ./
 COPY bot bot
+COPY config config
 COPY seeds seeds
 COPY tools/description.py tools/
 RUN /opt/paperboy/bin/pip install --no-cache-dir --disable-pip-version-check -c constraints.txt '.[postgresql]'

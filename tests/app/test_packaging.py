@@ -104,7 +104,10 @@ def test_the_compose_file_mounts_what_the_image_keeps():
 def test_the_wheel_carries_everything_in_the_package_that_is_not_code(project):
     wheel = project["tool"]["hatch"]["build"]["targets"]["wheel"]
     assert wheel["packages"] == ["bot"]
-    assert wheel["force-include"] == {"seeds": "bot/seeds"}
+    assert wheel["force-include"] == {
+        "config/paperboy.yaml": "bot/app/config/templates/paperboy.yaml",
+        "seeds": "bot/seeds",
+    }
     for line in text(".gitignore").splitlines():  # hatchling leaves out what git ignores
         assert not line.startswith("bot"), line
 
@@ -134,10 +137,13 @@ def test_the_wheel_holds_the_seeds_the_templates_and_the_known_sources(unpacked:
     assert sorted(file.name for file in (unpacked / "bot/seeds").iterdir()) == sorted(
         file.name for file in (ROOT / "seeds").iterdir()
     )
-    for name in ("templates/paperboy.yaml", "templates/subscriptions.yaml", "known_sources.yaml"):
-        assert (unpacked / "bot/app/config" / name).read_bytes() == (
-            ROOT / "bot/app/config" / name
-        ).read_bytes()
+    package = "bot/app/config"
+    for name, source in (
+        ("templates/paperboy.yaml", "config/paperboy.yaml"),
+        ("templates/subscriptions.yaml", f"{package}/templates/subscriptions.yaml"),
+        ("known_sources.yaml", f"{package}/known_sources.yaml"),
+    ):
+        assert (unpacked / package / name).read_bytes() == (ROOT / source).read_bytes()
 
 
 def test_the_index_shows_a_description_without_a_broken_picture_or_link(unpacked: Path):

@@ -32,6 +32,8 @@ _KEYWORDS = """\
         #only: [telegram]               # kinds of channels, or a channel's `name:`"""
 _TOKEN_LINE = "  token: ${PAPERBOY_TELEGRAM_TOKEN:-}     # or token_file: /run/secrets/telegram"  # noqa: S105 - a template
 _API_LINE = "#  api_url: https://api.telegram.org\n"
+_IN_CHECKOUT = Path(__file__).resolve().parents[3] / _CONFIG / SETTINGS_NAME
+"""The shipped settings where paperboy runs from a checkout; the wheel has them among its templates."""
 _FOLDERS_LINE = "#watch:\n#  folders: [seeds]                       #"
 _SUBSCRIPTIONS_LINE = f"#subscriptions: {_CONFIG}/{SUBSCRIPTIONS_NAME}"
 _FIRST_RUN = "#first_run:"
@@ -125,20 +127,23 @@ def _write_all(texts: Mapping[Path, str]) -> None:
 
 
 def settings_text(first: FirstConfiguration) -> str:
-    """The text of paperboy.yaml: the packaged template with the answers filled in."""
-    text = _template(SETTINGS_NAME)
+    """The text of paperboy.yaml: the shipped file with the answers filled in.
+
+    Raises UsageError if this is a checkout whose own `config/paperboy.yaml` is missing or lacks a line to fill in.
+    """
+    text = _settings_template()
     folder = f"{_CONFIG}/" if first.in_config else ""
     if not first.in_config:
-        text = text.replace(_SUBSCRIPTIONS_LINE, f"subscriptions: {SUBSCRIPTIONS_NAME}")
+        text = _replaced(text, _SUBSCRIPTIONS_LINE, f"subscriptions: {SUBSCRIPTIONS_NAME}")
     if first.token:
-        text = text.replace(_TOKEN_LINE, f"  token_file: {folder}{TOKEN_NAME}")
+        text = _replaced(text, _TOKEN_LINE, f"  token_file: {folder}{TOKEN_NAME}")
     if first.api_url:
-        text = text.replace(_API_LINE, f"  api_url: {_scalar(first.api_url)}\n")
+        text = _replaced(text, _API_LINE, f"  api_url: {_scalar(first.api_url)}\n")
     if any(source.watched for source in first.sources):
         folders = ", ".join(json.dumps(folder, ensure_ascii=False) for folder in first.watched)
-        text = text.replace(_FOLDERS_LINE, f"watch:\n  folders: [{folders}]  #")
+        text = _replaced(text, _FOLDERS_LINE, f"watch:\n  folders: [{folders}]  #")
     items = "\n".join(source.yaml for source in first.sources if source.yaml)
-    return text.replace(_FIRST_RUN, f"sources:\n{items}\n\n{_FIRST_RUN}", 1) if items else text
+    return _replaced(text, _FIRST_RUN, f"sources:\n{items}\n\n{_FIRST_RUN}") if items else text
 
 
 def subscriptions_text(first: FirstConfiguration) -> str:
@@ -153,10 +158,33 @@ def subscriptions_text(first: FirstConfiguration) -> str:
     )
 
 
+def _settings_template() -> str:
+    try:
+        return _template(SETTINGS_NAME)
+    except FileNotFoundError:  # a checkout
+        pass
+    try:
+        return _IN_CHECKOUT.read_text(encoding="utf-8")
+    except OSError as error:
+        raise UsageError(
+            f"{_IN_CHECKOUT}: {(error.strerror or 'cannot be read').lower()}; in a checkout `init` starts from this "
+            "file: restore it, and name another place with --config"
+        ) from error
+
+
 def _template(name: str) -> str:
     from importlib.resources import files
 
     return (files("bot.app.config") / "templates" / name).read_text(encoding="utf-8")
+
+
+def _replaced(text: str, line: str, by: str) -> str:
+    if line not in text:
+        raise UsageError(
+            f"{_IN_CHECKOUT} was edited: it has no {line.strip().partition(chr(10))[0]!r}; in a checkout `init` starts "
+            "from this file: restore it"
+        )
+    return text.replace(line, by, 1)
 
 
 def _scalar(text: str) -> str:

@@ -164,13 +164,32 @@ def test_the_shipped_settings_are_what_init_writes(tmp_path: Path) -> None:
     )
 
 
-def test_the_template_is_the_packages_own_and_never_the_checkouts_edited_file(
+def test_an_installed_package_brings_its_own_template(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "templates").mkdir()
     (tmp_path / "templates" / "paperboy.yaml").write_text("#first_run: 3\n")
     monkeypatch.setattr("importlib.resources.files", lambda _package: tmp_path)
     assert settings_text(FirstConfiguration(folder=ROOT / "config")) == "#first_run: 3\n"
+
+
+def test_in_a_checkout_whose_settings_were_edited_an_answer_is_never_left_out_silently(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    edited = tmp_path / "edited.yaml"
+    edited.write_text(new_files._IN_CHECKOUT.read_text().replace("  token: $", "  token: 1:x  # $"))
+    monkeypatch.setattr(new_files, "_IN_CHECKOUT", edited)
+    settings_text(FirstConfiguration(folder=tmp_path / "config"))
+    with pytest.raises(UsageError, match=r"edited.yaml was edited: it has no 'token: .*: restore it"):
+        settings_text(FirstConfiguration(folder=tmp_path / "config", token=TOKEN))
+
+
+def test_in_a_checkout_without_its_settings_the_remedy_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(new_files, "_IN_CHECKOUT", tmp_path / "moved.yaml")
+    with pytest.raises(UsageError, match=r"moved.yaml: no such file or directory; .*restore it, and name"):
+        settings_text(FirstConfiguration(folder=tmp_path / "config"))
 
 
 def test_keywords_stand_in_the_file_as_they_were_said(tmp_path: Path) -> None:
