@@ -28,7 +28,7 @@ from benchmarks.drawn import Draw, Drawn, corpus_folder, papers
 from benchmarks.rivals import Hit, Patterns, Postgres, Sqlite
 from bot.domain.papers import Paper
 from bot.domain.query import Document, Matcher, document_of
-from bot.domain.query.index import Index
+from bot.domain.query.index.index import Index
 from bot.domain.query.vocabulary import vocabulary
 
 _T = TypeVar("_T")

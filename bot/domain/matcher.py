@@ -19,8 +19,8 @@ from bot.domain.similarity import Similarity, SimilarityOf
 from bot.domain.subscriptions import Subscriber, Subscription
 
 if TYPE_CHECKING:
-    from bot.domain.query.index import PersistentIndex
     from bot.domain.query.index.arrays import Longs
+    from bot.domain.query.index.index import PersistentIndex
 
 INDEXED_FROM = 400
 """Number of queries from which on an index of them pays for itself, and for loading numpy."""
@@ -311,7 +311,7 @@ class PreparedQueries:
             return Matcher(self._queries)
         if self._build_index is not None:
             return self._build_index(self._queries)
-        from bot.domain.query.index import PersistentIndex
+        from bot.domain.query.index.index import PersistentIndex
 
         return PersistentIndex(self._queries)
 

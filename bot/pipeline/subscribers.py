@@ -22,7 +22,7 @@ from bot.pipeline.ports.papers import PaperStore
 from bot.pipeline.ports.preferences import PreferenceStore
 
 if TYPE_CHECKING:
-    from bot.domain.query.index import PersistentIndex
+    from bot.domain.query.index.index import PersistentIndex
 
 SAVED_FROM = 5_000
 """Number of queries from which on the index is saved; fewer are indexed within a twentieth of a second."""
@@ -133,9 +133,8 @@ class IndexCache:
         self._file = file
 
     def __call__(self, queries: Sequence[Query]) -> "PersistentIndex":
-        from bot.domain.query.index import (
-            PersistentIndex,  # late: it loads numpy, which few queries do not need
-        )
+        # Late: it loads numpy, which few queries do not need.
+        from bot.domain.query.index.index import PersistentIndex
 
         if len(queries) < SAVED_FROM:
             return PersistentIndex(queries)

@@ -12,7 +12,7 @@ from bot.app.config.subscriptions import load_subscribers
 from bot.app.container import build_container
 from bot.app.service import ingest_files
 from bot.domain.files import FoundFile
-from bot.domain.query.index import Index
+from bot.domain.query.index.index import Index
 from tests.builders import a_subscriber
 
 SEEDS = Path(__file__).resolve().parents[2] / "seeds"

@@ -5,7 +5,7 @@ import pytest
 from bot.domain.matcher import SubscriptionMatcher
 from bot.domain.notices import Matches, Notices
 from bot.domain.query import Query
-from bot.domain.query.index import Index
+from bot.domain.query.index.index import Index
 from bot.domain.subscriptions import Subscriber, Subscription
 from tests.builders import a_change, a_channel, a_paper, a_subscriber, a_subscription
 

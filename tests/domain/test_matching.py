@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from bot.domain.errors import IndexUnusable
 from bot.domain.matcher import PreparedQueries
 from bot.domain.query import Document, Matcher, Query, parse
-from bot.domain.query.index import Index, PersistentIndex
+from bot.domain.query.index.index import Index, PersistentIndex
 from tests.domain.query.samples import document, documents, queries
 
 PAPERS = [document("model"), document("rag model"), document("zebra")]

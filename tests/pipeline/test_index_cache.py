@@ -6,7 +6,7 @@ import pytest
 
 from bot.domain.errors import IndexUnusable
 from bot.domain.query import parse
-from bot.domain.query.index import Index
+from bot.domain.query.index.index import Index
 from bot.pipeline.subscribers import IndexCache, SubscriberRegistry
 from tests.builders import a_paper, a_subscriber, a_subscription
 

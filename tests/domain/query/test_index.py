@@ -14,9 +14,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from bot.domain.errors import IndexUnusable
 from bot.domain.query import Document, Matcher, Query, excluding, parse
-from bot.domain.query.index import Index
 from bot.domain.query.index.arrays import HashMap, Rows
 from bot.domain.query.index.atoms import FIRST_NODE, Atoms, Complex, clauses_of
+from bot.domain.query.index.index import Index
 from bot.domain.query.index.occurrences import Batch
 from bot.domain.query.syntax import Not
 from tests.domain.query.samples import document, documents, queries
@@ -104,7 +104,7 @@ def test_many_papers_take_several_batches(limit: str, most: int, monkeypatch: py
     found = [parse(text) for text in (*(f"w{number}" for number in range(150)), *texts)]
     expected = plain_matches(found, papers)
     assert list(Index(found).matches(papers)) == expected
-    monkeypatch.setattr(f"bot.domain.query.index.{limit}", most)
+    monkeypatch.setattr(f"bot.domain.query.index.index.{limit}", most)
     assert list(Index(found).matches(papers)) == expected
 
 
@@ -119,8 +119,8 @@ def test_a_batch_takes_no_more_papers_and_no_more_words_than_fit_in_memory(
             sizes.append(len(documents))
             super().__init__(documents, *parts)
 
-    monkeypatch.setattr("bot.domain.query.index.Batch", Sized)
-    monkeypatch.setattr(f"bot.domain.query.index.{limit}", most)
+    monkeypatch.setattr("bot.domain.query.index.index.Batch", Sized)
+    monkeypatch.setattr(f"bot.domain.query.index.index.{limit}", most)
     list(Index([parse("paper")]).matches([document("a paper w1") for _ in range(100)]))
     assert sizes == [40, 40, 20]
 
@@ -198,7 +198,7 @@ def test_a_query_that_only_excludes_is_refused_and_leaves_nothing_behind() -> No
 
 
 def test_what_is_remembered_of_complex_terms_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bot.domain.query.index._MOST_TESTS", 2)
+    monkeypatch.setattr("bot.domain.query.index.index._MOST_TESTS", 2)
     found = [parse(f"{beginning}* neural") for beginning in ("gr", "gra", "grap", "graph", "graphs")]
     papers = [document("graph neural"), document("grain neural graph")]
     expected = [(0, 0), (1, 0), (2, 0), (3, 0), (0, 1), (1, 1)]

@@ -10,7 +10,7 @@ from bot.domain.errors import QuerySyntaxError
 from bot.domain.papers import merge
 from bot.domain.query import Document, Matcher, Query, document_of, excluding, parse
 from bot.domain.query.folding import words
-from bot.domain.query.index import Index
+from bot.domain.query.index.index import Index
 
 QUERIES = 1_500
 PAPERS = 90

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from bot.domain.query import parse
 from bot.domain.query.documents import FIELDS
 from bot.domain.query.folding import FIELD_END, PART_END, folded_fields, words
-from bot.domain.query.index import Index
+from bot.domain.query.index.index import Index
 from bot.domain.query.vocabulary import PieceVocabulary, vocabulary
 from tests.domain.query.samples import document, odd_texts
 
