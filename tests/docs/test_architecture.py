@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.rooms import BEGIN, END, rooms
+from tools.rooms import BEGIN, END, LAYERS, rooms
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
@@ -109,6 +109,19 @@ def test_the_table_of_what_the_state_keeps_names_every_interface_and_only_files_
 def test_every_file_stands_in_its_room_with_what_it_is() -> None:
     """Where this fails: python -m tools.rooms."""
     assert PAGE.partition(BEGIN)[2].partition(END)[0].strip() == rooms().strip()
+
+
+def test_the_list_of_files_has_whole_definitions_and_packages_that_define_something(tmp_path: Path) -> None:
+    for layer in LAYERS:
+        (tmp_path / "bot" / layer).mkdir(parents=True)
+        (tmp_path / "bot" / layer / "__init__.py").write_text(f'"""Layer {layer}."""\n')
+    (tmp_path / "bot/domain/papers.py").write_text('"""Papers: what digests\nname.\n\nMore."""\n')
+    with (tmp_path / "bot/app/__init__.py").open("a") as package:
+        package.write(
+            "import os\n\n__all__ = ('run',)\n_HERE = 1\nLIMIT: int = 2\n\n\ndef run() -> None: ...\n"
+        )
+    rows = re.findall(r"^\| `(.+?)` \| (.+) \|$", rooms(tmp_path), re.MULTILINE)
+    assert rows == [("papers.py", "Papers: what digests name"), ("__init__.py", "`LIMIT`, `run`")]
 
 
 def test_every_module_of_domain_and_pipeline_has_a_test_of_its_name_or_is_listed_with_its_tests() -> None:
