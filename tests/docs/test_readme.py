@@ -1,7 +1,8 @@
-"""README.md and docs/reference.md: whole, short, and with links that lead somewhere."""
+"""The pages: whole, without repetitions, and with links that lead somewhere."""
 
 import re
 import tomllib
+from itertools import combinations
 from pathlib import Path
 
 import pytest
@@ -81,3 +82,41 @@ def test_a_pages_links_lead_somewhere(page: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_a_page_names_no_path_of_somebodys_machine(page: Path) -> None:
     assert re.findall(r"(?<![\w.])/(?:work|home|root|tmp|Users)/\S*", page.read_text(encoding="utf-8")) == []
+
+
+_ITEM = re.compile(r"^ *(?:-|\d+\.) (.+(?:\n(?! *(?:-|\d+\.) |\n|#|\||```).+)*)", re.MULTILINE)
+SHARED = 0.8
+
+
+def words(text: str) -> set[str]:
+    return set(re.findall(r"[^\W_]+", text.casefold()))
+
+
+def repetitions(text: str) -> list[tuple[str, str]]:
+    """List items of at least eight words that hold nearly all words of another, by their beginnings."""
+    items = [(item[:60], words(item)) for item in _ITEM.findall(text)]
+    long = [(item, its_words) for item, its_words in items if len(its_words) >= 8]
+    return [
+        (first[0], second[0])
+        for first, second in combinations(long, 2)
+        if len(first[1] & second[1]) >= SHARED * min(len(first[1]), len(second[1]))
+    ]
+
+
+WRITTEN = [page for page in PAGES if page.name != "conversations.md"]  # in conversations answers come again
+
+
+@pytest.mark.parametrize("page", WRITTEN, ids=lambda page: page.name)
+def test_no_two_items_of_a_page_say_the_same(page: Path) -> None:
+    assert repetitions(page.read_text(encoding="utf-8")) == []
+
+
+def test_an_item_that_repeats_another_in_other_order_is_noticed() -> None:
+    first = "- A retry waits on the target, not on the row,\n  so nothing overtakes it.\n"
+    second = "- So nothing overtakes: a retry waits\n  on the target and not on the row.\n"
+    assert len(repetitions(f"{first}- Something else.\n\n## Later\n\n{second}")) == 1
+
+
+def test_the_lines_of_the_decisions_fit_a_screen() -> None:
+    lines = (ROOT / "docs/design.md").read_text(encoding="utf-8").splitlines()
+    assert [line for line in lines if len(line) > 120] == []
