@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from bot.app.cli.check import examine
+from bot.app.config.channels import CHANNELS
 from bot.domain.errors import Fault, UsageError
 from tests.app.cli.conftest import Paperboy
 
@@ -139,9 +140,11 @@ def test_folders_that_are_missing_and_alarms_to_nobody_are_warned_of() -> None:
 def test_an_alarm_to_somebody_with_only_a_feed_is_warned_of() -> None:
     feed_only = "subscribers: [{id: a, channels: [{atom: true}], keywords: [rag]}]"
     _, warnings = findings(write("source_alarm: {to: [a]}", feed_only))
+    channels = [kind for kind, channel in CHANNELS.items() if not channel.capabilities.is_document]
     assert warnings[0].message == (
-        "a gets no alarms: they go by telegram, email or apprise, never into a feed"
+        f"a gets no alarms: they go by {', '.join(channels[:-1])} or {channels[-1]}, never into a feed"
     )
+    assert "atom" not in channels
 
 
 @pytest.mark.usefixtures("folder")

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from bot import __version__
+from bot.app.config.channels import CHANNELS
 from tests.app.cli.conftest import Paperboy, without_chats
 
 BROKEN_SETTINGS = "watch:\n  folderz: [seeds]\nfirst_run: 3\nfirst_run: 4\n"
@@ -257,7 +258,7 @@ def test_status_has_the_contracts_counts(home: Path, paperboy: Paperboy) -> None
     assert set(status["deliveries"]) == {
         *("pending", "held", "sending", "sent", "uncertain", "dead", "merged", "limited", "skipped")
     }
-    assert set(status["channels"]) == {"telegram", "email", "atom", "apprise"}
+    assert set(status["channels"]) == set(CHANNELS)
     assert status["oldest_pending_seconds"] is None
 
 

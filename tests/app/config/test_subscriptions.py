@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from bot.app.config.channels import CHANNELS
 from bot.app.config.subscriptions import load_subscribers, read_subscribers
 from bot.domain.errors import ConfigError, UsageError
 from bot.domain.query import author_query, excluding, parse
@@ -15,6 +16,8 @@ from bot.domain.subscriptions import Channel, Subscriber
 from bot.domain.translations import LANGUAGES
 from tests.builders import a_channel
 
+*_FIRST, _LAST = CHANNELS
+KINDS = f"{', '.join(_FIRST)} and {_LAST}"
 CONTRACT = """\
 subscribers:
   - id: alice
@@ -206,10 +209,10 @@ def test_a_long_query_over_several_lines_is_named_on_one(file: Path) -> None:
         ("daily_limit: many", "3:18: daily_limit must be a whole number, not 'many'"),
         ("channels: telegram", "3:15: channels must be a list like [a, b], not 'telegram'"),
         ("channels: [telegram]", "3:16: each of channels must hold keys and values below it"),
-        ("channels: [{}]", "3:16: a channel needs exactly one of telegram, email, atom and apprise; none is here"),
+        ("channels: [{}]", f"3:16: a channel needs exactly one of {KINDS}; none is here"),
         (
             "channels: [{telegram: 1, atom: true}]",
-            "3:16: a channel needs exactly one of telegram, email, atom and apprise; here are telegram and atom; "
+            f"3:16: a channel needs exactly one of {KINDS}; here are telegram and atom; "
             "make a list item of each",
         ),
         ("channels: [{telegram: 0}]", "3:27: telegram must be a chat id like 123456789"),
