@@ -16,7 +16,8 @@ from bot.adapters.clock import SystemClock
 from bot.app.config.channels import CHANNELS, shown
 from bot.app.config.settings import Settings
 from bot.app.container import Container, build_container
-from bot.app.service import forget_missing_files, ingest_files, repair_delays, scan_watched, stabilizer_of
+from bot.app.delays import repair_delays
+from bot.app.watched import forget_missing_files, ingest_files, scan_watched, stabilizer_of
 from bot.domain.channels import Capabilities, ChannelKind, Limits
 from bot.domain.errors import StateError, UsageError
 from bot.domain.feeds import Feed

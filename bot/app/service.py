@@ -1,35 +1,35 @@
-"""Service: the parts and periodic jobs of `run`, and the duties that only one process of a cluster has."""
+"""Service: the tasks and periodic jobs of `run`."""
 
 import asyncio
 import logging
 import signal
 import time
-from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, TypeVar
 
-from bot.adapters.folders import scan
 from bot.adapters.heartbeat import EVERY, notify_systemd, watchdog_interval
 from bot.adapters.scheduler import Job, Scheduler
 from bot.adapters.watcher import Watcher, rounds
-from bot.app.config.settings import Settings
 from bot.app.config.subscriptions import SubscriptionsReloader
 from bot.app.container import Container, chat_service, start_web
+from bot.app.delays import repair_delays
+from bot.app.tasks import FailureLog, StateUnusable, Task, TaskRunner, log_failure
+from bot.app.watched import forget_missing_files, ingest_files, scan_watched, stabilizer_of
 from bot.domain.channels import ChannelKind
 from bot.domain.chats import CHAT
 from bot.domain.errors import (
     ChannelDown,
     PaperboyError,
     StateDamaged,
-    StateError,
     StateTooNew,
     StateUnavailable,
     UsageError,
 )
-from bot.domain.files import EXPECTED_SKIPS, FileStabilizer, FoundFile, ScanEntry, Skipped
-from bot.domain.incidents import FAILING, SECOND_POLLER, STOPPED
+from bot.domain.files import EXPECTED_SKIPS, FileStabilizer, FoundFile
+from bot.domain.incidents import JOB_FAILING, SECOND_POLLER, STOPPED, TASK_FAILING
 from bot.domain.sources import MIN_INTERVAL
 from bot.pipeline.feeds import remove_orphan_feeds
 from bot.pipeline.incidents import SourceWatch
@@ -41,7 +41,7 @@ ROLES = ("ingest", "deliver", "chat", "web")
 _DELIVER_AT_LEAST = timedelta(seconds=30)
 _FINISH = timedelta(seconds=3)
 """Time for deliveries in flight at the end; with the grace period of an interrupted flush, less than ten seconds."""
-_SOURCES_EVERY = timedelta(hours=1)
+_CHECK_EVERY = timedelta(hours=1)
 _CLOCK_EVERY = timedelta(minutes=1)
 _RELOAD_EVERY = timedelta(seconds=2)
 _QUIZZES_EVERY = timedelta(minutes=1)
@@ -51,49 +51,20 @@ _PRUNE_EVERY = timedelta(hours=1)
 _PLAN_EVERY = timedelta(seconds=30)
 _HUB_EVERY = timedelta(minutes=5)
 _FEEDS_EVERY = timedelta(seconds=30)
-_FIRST_PAUSE, _LONGEST_PAUSE = timedelta(seconds=1), timedelta(minutes=1)
-"""Pauses before a part that failed is started again, doubled each time."""
 _TRY_STATE_EVERY, _LOG_STATE_EVERY = timedelta(seconds=2), timedelta(minutes=1)
 """While the state is unavailable."""
 _PLANNING_PAUSE = 0.01
 """Seconds between two transactions of planning, in which other processes can write."""
-_LONGEST_STOP = timedelta(days=3)
+_INGEST = "ingest"
+"""The task that looks through the folders; also the name under which each ingest of files is recorded, as a job."""
+_DUTIES = {
+    "fetch": "sources",
+    **dict.fromkeys(("check sources", "reports", "prune", "quizzes", "look backs"), "maintenance"),
+}
+"""Duty by job, for jobs that do nothing in a process without the duty."""
 
 Announce = Callable[[IngestResult], Awaitable[None]]
 T = TypeVar("T")
-
-
-def scan_watched(settings: Settings) -> Iterator[ScanEntry]:
-    """All entries of the watched folders; a folder of a source may be missing, before its first fetch."""
-    fetched_into = frozenset(settings.watched) - frozenset(settings.watch.folders)
-    entries = scan(
-        settings.watched, max_bytes=settings.max_bytes, base=settings.base, ignore=settings.watch.ignore
-    )
-    return (
-        entry
-        for entry in entries
-        if not (isinstance(entry, Skipped) and entry.reason == "missing" and entry.path in fetched_into)
-    )
-
-
-def stabilizer_of(settings: Settings) -> FileStabilizer:
-    """The stabilizer of the watched folders, with the waits of the settings."""
-    watch = settings.watch
-    return FileStabilizer(timedelta(seconds=watch.settle_seconds), trust_times=not watch.polling)
-
-
-def forget_missing_files(container: Container) -> None:
-    """Forgets unreadable files that no longer exist, unless a watched folder is missing on this machine."""
-    digests = container.store.digests
-    unreadable = digests.unreadable() | digests.no_digests()
-    folders = container.settings.watched
-    if not unreadable or not all(folder.is_dir() for folder in folders):
-        return
-    entries = scan_watched(container.settings)
-    present = {
-        entry.name for entry in entries if not (isinstance(entry, Skipped) and entry.reason == "ignored")
-    }
-    container.store.maintenance.forget_unreadable([name for name in unreadable if name not in present])
 
 
 def wait_for_state(
@@ -119,37 +90,10 @@ def wait_for_state(
         sleep(_TRY_STATE_EVERY.total_seconds())
 
 
-def ingest_files(container: Container, files: Sequence[FoundFile]) -> IngestResult:
-    """Ingests the files, begins to plan deliveries for what changed, and updates quizzes and feeds."""
-    with container.measured("ingest"):
-        result = container.ingest.process(container.files(files), container.clock.now())
-    container.quizzes.counter.correct()
-    container.feed_files.write(container.clock.now())
-    return result
-
-
 def log_bad_edit(error: UsageError) -> None:
     """Logs each fault of an edited configuration."""
     for fault in str(error).splitlines():
         log.error("configuration.bad_edit", extra={"fault": fault, "keeping": "the one before"})
-
-
-def repair_delays(container: Container) -> int:
-    """Shortens delays that were set while the clock was far ahead; gives the number of those that it changed.
-
-    Delays of targets are clamped, deliveries are rescheduled like new ones, and channels that were stopped for longer
-    than three days are opened.
-    """
-    store, now = container.store, container.clock.now()
-    changed = store.maintenance.clamp_delays(now)
-    for name in store.maintenance.subscribers_held_too_long(now):
-        subscriber = container.registry.subscriber(name)
-        changed += store.preferences.reschedule(subscriber, now) if subscriber else 0
-    for kind, stop in store.incidents.stopped_channels().items():
-        if stop.until > now + _LONGEST_STOP:
-            store.incidents.open_channel(kind)
-            changed += 1
-    return changed
 
 
 def _log_result(result: IngestResult) -> None:
@@ -165,58 +109,6 @@ def _log_result(result: IngestResult) -> None:
                 "deliveries": result.deliveries,
             },
         )
-
-
-class Cluster:
-    """Duties that only one of the processes on a state has at a time; a single process has them all."""
-
-    def __init__(self, container: Container, stop: asyncio.Event) -> None:
-        self._container = container
-        self._stop = stop
-        self._rate_limited = [
-            kind for kind, publisher in container.publishers.items() if publisher.capabilities.limits.overall
-        ]
-        self.maintains = False
-        """True while this process runs the periodic jobs that only one process of the cluster runs."""
-
-    def delivery_parts(self, wake: Callable[[], None]) -> dict[str, Callable[[], Awaitable[None]]]:
-        """Parts that the role `deliver` runs until the service stops, by name."""
-        parts: dict[str, Callable[[], Awaitable[None]]] = {
-            "wake-up": partial(self._container.store.wake_up.listen, wake),
-            "maintenance": partial(self.lead, "maintenance", self._hold_maintenance),
-        }
-        for kind in self._rate_limited:  # an overall limit holds for the whole cluster, so one process sends
-            self._container.dispatcher.leave_channel(kind)
-            duty = f"{kind} rate limit"
-            parts[duty] = partial(self.lead, duty, partial(self._send_on, kind, wake))
-        return parts
-
-    async def lead(self, duty: str, work: Callable[[], Awaitable[None]]) -> None:
-        """Runs the work whenever this process has the duty."""
-        await self._container.store.leader_election.lead(duty, work)
-
-    async def _hold_maintenance(self) -> None:
-        self.maintains = True
-        try:
-            await self._stop.wait()
-        finally:
-            self.maintains = False
-
-    async def _send_on(self, kind: ChannelKind, wake: Callable[[], None]) -> None:
-        self._container.dispatcher.take_channel(kind)
-        wake()
-        try:
-            await self._stop.wait()
-        finally:
-            self._container.dispatcher.leave_channel(kind)
-
-
-class _StateUnusable(Exception):
-    """The state turned out to be unusable at the first look at the folders."""
-
-    def __init__(self, reason: StateError) -> None:
-        super().__init__(str(reason))
-        self.reason = reason
 
 
 class Service:
@@ -240,10 +132,16 @@ class Service:
         self._checking: asyncio.Task[None] | None = None
         self.restarts = False
         """True if the service ended to be started again with an edited configuration."""
-        self._scheduler = Scheduler(container.clock.now, self._record_result)
-        self._failing: set[str] | None = None
-        """Parts with an open incident; None until they were read from the state."""
+        self._scheduler = Scheduler(container.clock.now, self._record_job)
         self._stop = asyncio.Event()
+        self._failures = FailureLog(container)
+        self._runner = TaskRunner(container, self._failures, self._stop)
+        self._duties: set[str] = set()
+        """Names of the duties that this process has."""
+        self._rate_limited = [
+            kind for kind, publisher in container.publishers.items() if publisher.capabilities.limits.overall
+        ]
+        """Channels with a limit on all their messages. It holds for the whole cluster, so one process sends there."""
         self._has_hub = bool(container.settings.atom.hub and container.settings.web.listen)
         self._hub_pinged_for: datetime | None = None
         """The newest change of the feeds that the hub knows of."""
@@ -251,11 +149,8 @@ class Service:
             container.store.digests, container.store.papers, container.incidents, container.fetcher
         )
         self._has_sources = "ingest" in roles and bool(container.settings.sources)
-        self._fetches = False
-        """True while this process is the one that fetches the sources."""
         self._fetching: asyncio.Task[Any] | None = None
         self._heartbeat = container.settings.heartbeat
-        self._cluster = Cluster(container, self._stop)
         self._wake_chat: Callable[[], None] = lambda: None
         self._ingest_lock = asyncio.Lock()
         """Held while papers are matched, planned and stored, and while the subscribers change."""
@@ -268,16 +163,26 @@ class Service:
         loop.add_signal_handler(signal.SIGHUP, self._request_restart)
         if "deliver" in self._roles:
             self._container.incidents.on_planned(partial(loop.call_soon_threadsafe, self._wake_delivery))
+            for kind in self._rate_limited:
+                self._container.dispatcher.leave_channel(kind)
+        tasks, jobs = self._tasks(), self._jobs()
+        if set(ROLES) <= set(self._roles):
+            await self._failures.forget_others(
+                {
+                    *((TASK_FAILING, task.name) for task in tasks),
+                    *((JOB_FAILING, name) for name in (_INGEST, *(job.name for job in jobs))),
+                }
+            )
         async with AsyncExitStack() as stack:
             if "web" in self._roles:
                 await self._serve(stack)
-            tasks = [asyncio.create_task(part) for part in self._parts()]
+            running = [asyncio.create_task(self._runner.run(task)) for task in tasks]
             stack.callback(self._heartbeat.end)
-            self._scheduler.start(self._jobs())
+            self._scheduler.start(jobs)
             self._container.preferences.on_change(partial(loop.call_soon_threadsafe, self._wake_reload))
             if "ingest" not in self._roles:  # otherwise after the first look
                 notify_systemd(READY="1", STATUS=f"running: {', '.join(self._roles)}")
-            await self._until_stopped(tasks)
+            await self._until_stopped(running)
 
     def stop(self) -> None:
         """Asks the service to stop."""
@@ -312,71 +217,56 @@ class Service:
             task.cancel()
         await asyncio.gather(*tasks, stopped, return_exceptions=True)
         for task in done - {stopped}:
-            task.result()  # raises the error of a part that failed
+            task.result()  # raises the error of a task that failed
 
-    def _parts(self) -> list["asyncio._CoroutineLike[None]"]:
-        parts: list[asyncio._CoroutineLike[None]] = []
+    def _tasks(self) -> list[Task]:
+        tasks: list[Task] = []
         if "deliver" in self._roles:
-            for name, part in self._cluster.delivery_parts(self._wake_delivery).items():
-                parts.append(self._run_part(name, part))
+            listen = partial(self._container.store.wake_up.listen, self._wake_delivery)
+            tasks.append(Task(name="wake-up", run=listen))
+            tasks.append(Task(name="maintenance", run=partial(self._hold, "maintenance"), is_duty=True))
+            for kind in self._rate_limited:
+                hold = partial(self._hold_channel, kind)
+                tasks.append(Task(name=f"{kind} rate limit", run=hold, is_duty=True))
         if "ingest" in self._roles:
-            parts.append(self._run_part("ingest", self._ingest))
+            tasks.append(Task(name=_INGEST, run=self._ingest))
         if self._has_sources:
-            lead = partial(self._cluster.lead, "sources", self._fetch_while_leading)
-            parts.append(self._run_part("sources", lead))
+            tasks.append(Task(name="sources", run=self._hold_sources, is_duty=True))
         if "chat" in self._roles and self._container.settings.sends_telegram:
-            parts.append(self._run_part("chat", self._chat))
-        return parts
+            tasks.append(Task(name="chat", run=self._chat, is_duty=True))
+        return tasks
 
-    async def _run_part(self, name: str, part: Callable[[], Awaitable[None]]) -> None:
-        """Runs the part to its end; starts it again after a growing pause if it fails.
-
-        Raises StateError if the first look finds the state unusable.
-        """
-        pause = _FIRST_PAUSE
-        while not self._stop.is_set():
-            began = time.monotonic()
-            try:
-                await part()
-            except _StateUnusable as error:
-                raise error.reason from error
-            except Exception as error:  # noqa: BLE001 - a bug in one part must not stop the others
-                self._log_failure("part.failed", error, part=name, seconds=pause.total_seconds())
-                await self._record_result(name, error)
-            else:
-                return
-            if time.monotonic() - began > _LONGEST_PAUSE.total_seconds():
-                pause = _FIRST_PAUSE
-            await asyncio.sleep(pause.total_seconds())
-            pause = min(pause * 2, _LONGEST_PAUSE)
-
-    @staticmethod
-    def _log_failure(event: str, error: Exception, **more: object) -> None:
-        """Logs an error of paperboy on one line, and any other one, which is a bug, with its traceback."""
-        log.error(
-            event,
-            extra={**more, "error": str(error)},
-            exc_info=None if isinstance(error, PaperboyError) else error,
-        )
-
-    async def _record_result(self, name: str, failure: Exception | None) -> None:
-        """Opens an incident for a part or job that failed because of a bug; closes it when the part works again."""
-        if failure is not None and isinstance(failure, PaperboyError):
-            return
-        incidents, now = self._container.incidents, self._container.clock.now()
+    async def _hold(self, duty: str) -> None:
+        """Lets the jobs of this duty work until it ends."""
+        self._duties.add(duty)
         try:
-            if self._failing is None:
-                opened = await asyncio.to_thread(self._container.store.incidents.open_incidents)
-                self._failing = {incident.subject for incident in opened if incident.kind == FAILING}
-            if failure is not None and name not in self._failing:
-                what = f"{type(failure).__name__}: {failure}"
-                await asyncio.to_thread(incidents.report, name, what, now, FAILING)
-                self._failing.add(name)
-            elif failure is None and name in self._failing:
-                await asyncio.to_thread(incidents.resolve, name, now, FAILING)
-                self._failing.discard(name)
-        except Exception as error:  # noqa: BLE001 - the state is unavailable: the next result is recorded
-            self._log_failure("incident.not_recorded", error, part=name)
+            await self._stop.wait()
+        finally:
+            self._duties.discard(duty)
+
+    async def _hold_channel(self, kind: ChannelKind) -> None:
+        """Lets this process send on a channel with an overall limit, which holds for the whole cluster."""
+        self._container.dispatcher.take_channel(kind)
+        self._wake_delivery()
+        try:
+            await self._stop.wait()
+        finally:
+            self._container.dispatcher.leave_channel(kind)
+
+    async def _hold_sources(self) -> None:
+        """Lets the fetch job work until the duty ends; then a running fetch is cancelled."""
+        self._scheduler.wake("fetch")
+        try:
+            await self._hold("sources")
+        finally:
+            if self._fetching:
+                self._fetching.cancel()
+
+    async def _record_job(self, name: str, failure: Exception | None) -> None:
+        if failure:
+            await self._failures.record_failure(JOB_FAILING, name, failure)
+        elif name not in _DUTIES or _DUTIES[name] in self._duties:
+            await self._failures.record_success(JOB_FAILING, name)
 
     def _jobs(self) -> list[Job]:
         jobs = [
@@ -392,7 +282,9 @@ class Service:
         if "deliver" in self._roles:
             jobs.append(Job(name="deliver", every=_DELIVER_AT_LEAST, run=self._deliver))
             jobs.append(Job(name="clock", every=_CLOCK_EVERY, run=self._repair_delays))
-            jobs.append(Job(name="sources", every=_SOURCES_EVERY, run=self._check_sources, at_start=False))
+            jobs.append(
+                Job(name="check sources", every=_CHECK_EVERY, run=self._check_sources, at_start=False)
+            )
             if self._container.reports:
                 jobs.append(Job(name="reports", every=_REPORTS_EVERY, run=self._read_reports, at_start=False))
             jobs.append(Job(name="prune", every=_PRUNE_EVERY, run=self._prune, at_start=False))
@@ -432,13 +324,13 @@ class Service:
             await asyncio.to_thread(forget_missing_files, self._container)
         except Exception as error:
             if self._announce and isinstance(error, (StateDamaged, StateTooNew)):
-                raise _StateUnusable(error) from error
-            self._log_failure("ingest.interrupted", error, files=len(files))
-            await self._record_result("ingest", error)
+                raise StateUnusable(error) from error
+            log_failure("ingest.interrupted", error, files=len(files))
+            await self._failures.record_failure(JOB_FAILING, _INGEST, error)
             for file in files:
                 stabilizer.report_again(file)
             return
-        await self._record_result("ingest", None)
+        await self._failures.record_success(JOB_FAILING, _INGEST)
         _log_result(result)
         for file in files:
             if file.name in result.unread:
@@ -450,7 +342,7 @@ class Service:
         if result.changed and self._has_hub:
             self._scheduler.wake("hub")
         if result.changed and not self._announce and "deliver" in self._roles:
-            self._scheduler.wake("sources")
+            self._scheduler.wake("check sources")
         if self._announce and not waiting:
             await self._end_first_look(result, self._announce)
 
@@ -463,7 +355,7 @@ class Service:
                 await self._container.dispatcher.flush()
             await announce(result)
         except Exception as error:  # noqa: BLE001 - the service runs all the same
-            self._log_failure("first_look.interrupted", error)
+            log_failure("first_look.interrupted", error)
         notify_systemd(READY="1", STATUS=f"running: {', '.join(self._roles)}")
 
     async def _ping_hub(self) -> None:
@@ -484,20 +376,9 @@ class Service:
     async def _retry_feeds(self) -> datetime | None:
         return await asyncio.to_thread(self._container.feed_files.retry, self._container.clock.now())
 
-    async def _fetch_while_leading(self) -> None:
-        """Lets the fetch job work until the duty ends; then a running fetch is cancelled."""
-        self._fetches = True
-        self._scheduler.wake("fetch")
-        try:
-            await self._stop.wait()
-        finally:
-            self._fetches = False
-            if self._fetching:
-                self._fetching.cancel()
-
     async def _fetch(self) -> datetime | None:
         """Fetches the sources that are due into watched folders; returns when the next one is due."""
-        if not self._fetches:
+        if "sources" not in self._duties:
             return None
         self._fetching = asyncio.current_task()
         try:
@@ -534,16 +415,15 @@ class Service:
     async def _check_sources(self) -> None:
         if "ingest" in self._roles:
             await asyncio.to_thread(forget_missing_files, self._container)
-        if self._cluster.maintains:
+        if "maintenance" in self._duties:
             await asyncio.to_thread(self._sources.check, self._container.clock.now())
 
     async def _chat(self) -> None:
-        """Runs the chat; one process at a time asks for the bot's updates."""
+        """Runs the chat."""
         chat = chat_service(self._container, wake=self._wake_delivery, on_polling=self._record_polling)
         self._wake_chat = chat.notice_update
         try:
-            await self._cluster.lead("telegram updates", partial(chat.run, self._stop))
-            await self._stop.wait()
+            await chat.run(self._stop)
         finally:
             await chat.close()
 
@@ -573,14 +453,14 @@ class Service:
 
     async def _update_quizzes(self) -> None:
         container = self._container
-        if not self._cluster.maintains:
+        if "maintenance" not in self._duties:
             return
         if await asyncio.to_thread(container.quizzes.update, container.clock.now()):
             self._wake_delivery()
 
     async def _look_back(self) -> None:
         container = self._container
-        if not self._cluster.maintains:
+        if "maintenance" not in self._duties:
             return
         if await asyncio.to_thread(container.look_backs.plan_due, container.clock.now()):
             self._wake_delivery()
@@ -591,11 +471,11 @@ class Service:
 
     async def _read_reports(self) -> None:
         reports = self._container.reports
-        if reports and self._cluster.maintains:
+        if reports and "maintenance" in self._duties:
             await asyncio.to_thread(reports.read, self._container.clock.now())
 
     async def _prune(self) -> None:
-        if self._cluster.maintains:
+        if "maintenance" in self._duties:
             store, now = self._container.store, self._container.clock.now()
             await asyncio.to_thread(store.maintenance.prune, now)
 

@@ -20,7 +20,7 @@ from bot.domain.text import mask_addresses, one_line
 Area = Literal["sources", "subscriptions", "channels"]
 """What a finding of the doctor is about."""
 IncidentArea = Literal["sources", "channels", "targets", "program"]
-"""What an incident is about; `program` are the parts and jobs of `run`."""
+"""What an incident is about; `program` are the tasks and jobs of `run`."""
 
 STOPPED = "stopped"
 SECOND_POLLER = "second poller"
@@ -28,11 +28,12 @@ TOPIC_GONE = "topic gone"
 REFUSED = "refused"
 NO_POLLS = "no polls"
 REPORTS = "reports unreadable"
-FAILING = "failing"
-"""The kinds of trouble that channels, their targets and (the last) parts of the program have."""
+TASK_FAILING = "task failing"
+JOB_FAILING = "job failing"
+"""The kinds of trouble that channels, their targets and (the last two) the program have."""
 _AREAS: Mapping[str, IncidentArea] = {
     **dict.fromkeys((TOPIC_GONE, REFUSED, NO_POLLS), "targets"),
-    FAILING: "program",
+    **dict.fromkeys((TASK_FAILING, JOB_FAILING), "program"),
 }
 """The area by kind of trouble; every other kind of this list is one of channels."""
 _NAMED = 8
@@ -59,11 +60,11 @@ class Incident:
     """Something that has been wrong since `since`; `what` describes it as last seen."""
 
     subject: str
-    """A source, a channel, the key of a target, or the name of a part of the program."""
+    """A source, a channel, the key of a target, or the name of a task or job."""
     kind: str
     """Of a source `silent`, `empty`, `no authors`, `no keys`, `changed form`, `unreadable`, `unreachable` or
     `nothing new`; of a channel `stopped`, `second poller` or `reports unreadable`; of a target `topic gone`, `refused`
-    or `no polls`; of a part of the program `failing`.
+    or `no polls`; of the program `task failing` or `job failing`.
     """
     what: str
     since: dt.datetime
@@ -111,7 +112,7 @@ def compare_sources(
 def report_incident(
     subject: str, kind: str, what: str, before: Sequence[Incident], now: dt.datetime
 ) -> IncidentDiff:
-    """The change when a channel, a target or a part of the program is in trouble; one that is open gets a new `what`."""
+    """The change when a channel, a target, a task or a job is in trouble; one that is open gets a new `what`."""
     fresh = Incident(subject=subject, kind=kind, what=what, since=now, area=_AREAS.get(kind, "channels"))
     known = next((incident for incident in before if incident.key == fresh.key), None)
     if known is None:
@@ -233,7 +234,7 @@ _WORDS = {
         "Delivery reports can be read again",
         "Mails that came back had gone unnoticed.",
     ),
-    FAILING: _Words("{} fails", "{} works again", "It had failed."),
+    **dict.fromkeys((TASK_FAILING, JOB_FAILING), _Words("{} fails", "{} works again", "It had failed.")),
 }
 """The words of each kind of trouble; `{}` is its subject. A stopped channel's depend on the channel."""
 _ELSE = _Words("{} needs a look", "{} is well again", "It had needed a look.")
@@ -289,7 +290,8 @@ def _headline(incident: Incident, words: str) -> str:
         TOPIC_GONE: "topic",
         REFUSED: "target",
         NO_POLLS: "chat",
-        FAILING: "part",
+        TASK_FAILING: "task",
+        JOB_FAILING: "job",
     }.get(incident.kind, "source")
     return words.format(f"The {what} “{name}”")
 

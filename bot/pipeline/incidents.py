@@ -73,17 +73,19 @@ class IncidentLog:
         return diff
 
     def report(self, subject: str, what: str, now: datetime, kind: str = STOPPED) -> IncidentDiff:
-        """Record trouble with a channel, a target or a part of the program."""
-        return self.apply(lambda before: report_incident(subject, kind, what, before, now), now)
+        """Record trouble with a channel, a target, a task or a job."""
+        return self._apply_if_needed(lambda before: report_incident(subject, kind, what, before, now), now)
 
     def resolve(self, subject: str, now: datetime, *kinds: str) -> None:
         """Record that the subject's incidents of these kinds (of any, where none is named) are over."""
+        self._apply_if_needed(lambda before: resolve_incidents(subject, before, *kinds), now)
 
-        def change(before: Sequence[Incident]) -> IncidentDiff:
-            return resolve_incidents(subject, before, *kinds)
-
-        if change(self._incidents.open_incidents()):  # most often there is nothing to write
-            self.apply(change, now)
+    def _apply_if_needed(self, change: ChangeIncidents, now: datetime) -> IncidentDiff:
+        before = self._incidents.open_incidents()
+        diff = change(before)
+        return (
+            diff if diff.open == before else self.apply(change, now)
+        )  # most often there is nothing to write
 
 
 def _event(incident: Incident, what: str) -> str:

@@ -7,7 +7,7 @@ import pytest
 from bot.app.config.settings import load_settings
 from bot.app.container import build_container
 from bot.app.once import scan_folders
-from bot.app.service import ingest_files
+from bot.app.watched import ingest_files
 from bot.domain.papers import parse_paper_id
 
 

@@ -10,7 +10,7 @@ from bot.adapters.folders import scan
 from bot.app.config.settings import load_settings
 from bot.app.config.subscriptions import load_subscribers
 from bot.app.container import build_container
-from bot.app.service import ingest_files
+from bot.app.watched import ingest_files
 from bot.domain.files import FoundFile
 from bot.domain.query.index.index import Index
 from tests.builders import a_subscriber

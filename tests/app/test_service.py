@@ -1,12 +1,15 @@
-"""The service outlives what fails in it: a part, a round, a feed folder, a state that is away for a while."""
+"""The service outlives what fails in it: a task, a round, a feed folder, a state that is away for a while."""
 
 import asyncio
+import fcntl
 import logging
 import shutil
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from email import message_from_bytes
+from email.policy import default
 from pathlib import Path
 
 import pytest
@@ -14,13 +17,17 @@ import pytest
 from bot.adapters.feeds.folder import FeedFolder
 from bot.adapters.heartbeat import notify_systemd, watchdog_interval
 from bot.adapters.metrics import Metrics, TimedPublisher
-from bot.app import service
-from bot.app.config.settings import load_settings
+from bot.app import service, tasks
+from bot.app.config.settings import Settings, load_settings
 from bot.app.config.subscriptions import SubscriptionsReloader, load_subscribers
 from bot.app.container import Container, build_container, state_figures
+from bot.app.delays import repair_delays
 from bot.app.service import Service, wait_for_state
+from bot.app.tasks import FailureLog
+from bot.app.watched import ingest_files, scan_watched
 from bot.domain.errors import ChannelDown, StateDamaged, StateError, StateUnavailable
 from bot.domain.feeds import Feed
+from bot.domain.incidents import JOB_FAILING, TASK_FAILING
 from bot.pipeline.ingest import IngestResult
 from tests.adapters.feeds.test_websub import Hub
 from tests.builders import NOW
@@ -73,12 +80,14 @@ async def test_metrics_measure_every_channel_and_hide_none_of_what_it_can(home: 
 
 
 @asynccontextmanager
-async def running(container: Container, announced: list[IngestResult]) -> AsyncIterator[asyncio.Task[None]]:
+async def running(
+    container: Container, announced: list[IngestResult], roles: Sequence[str] = ("ingest", "deliver")
+) -> AsyncIterator[asyncio.Task[None]]:
     async def announce(result: IngestResult) -> None:
         announced.append(result)
 
     reloader = SubscriptionsReloader(container.settings.subscriptions)
-    made = Service(container, roles=("ingest", "deliver"), announce=announce, reloader=reloader)
+    made = Service(container, roles=roles, announce=announce, reloader=reloader)
     task = asyncio.create_task(made.run())
     try:
         yield task
@@ -185,26 +194,125 @@ async def test_a_first_look_at_a_damaged_state_ends_the_service(
         task.result()
 
 
-async def test_a_part_that_breaks_is_an_incident_and_begins_again(
+async def test_a_task_that_breaks_is_an_incident_until_it_works_again(
     home: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     container, announced = container_of(home), list[IngestResult]()
     failures = [ZeroDivisionError("ours")]
-    scan = service.scan
+    scan = service.scan_watched
 
-    def failing(*given: object, **more: object) -> object:
+    def failing(settings: Settings) -> object:
         if failures:
             raise failures.pop()
-        return scan(*given, **more)  # type: ignore[arg-type]
+        return scan(settings)
 
-    monkeypatch.setattr(service, "scan", failing)
-    monkeypatch.setattr(service, "_FIRST_PAUSE", timedelta(milliseconds=10))
+    monkeypatch.setattr(service, "scan_watched", failing)
+    quick_pauses(monkeypatch)
     async with running(container, announced) as task:
         await until(lambda: announced)
         await until(lambda: not container.store.incidents.open_incidents())
         assert not task.done()
     assert "program.incident_opened" in caplog.text
-    assert "part.failed" in caplog.text
+    assert "task.failed" in caplog.text
+
+
+def quick_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tasks, "FIRST_PAUSE", timedelta(milliseconds=10))
+    monkeypatch.setattr(tasks, "LONGEST_PAUSE", timedelta(milliseconds=200))
+
+
+class BrokenChat:
+    """A chat that fails whenever it runs, until it is repaired."""
+
+    def __init__(self) -> None:
+        self.broken = True
+        self.runs = 0
+
+    def make(self, *_: object, **__: object) -> "BrokenChat":
+        """In place of `chat_service`."""
+        return self
+
+    async def run(self, stop: asyncio.Event) -> None:
+        self.runs += 1
+        if self.broken:
+            raise ZeroDivisionError("ours")
+        await stop.wait()
+
+    def notice_update(self) -> None:
+        """Does nothing: there are no updates."""
+
+    async def close(self) -> None:
+        """Does nothing: nothing is open."""
+
+
+def mailed(home: Path) -> list[str]:
+    """The subjects of all alarms that went out, oldest first."""
+    mails = sorted((home / "state/mail").glob("new/*"), key=lambda mail: mail.stat().st_mtime_ns)
+    subjects = [
+        message_from_bytes(mail.read_bytes(), policy=default)["Subject"].removeprefix("Paperboy: ")
+        for mail in mails
+    ]
+    return [subject for subject in subjects if "chat" in subject]
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+async def test_the_end_of_a_tasks_failures_is_told_also_after_a_restart(
+    home: Path, monkeypatch: pytest.MonkeyPatch, restarted: bool
+) -> None:
+    config = (home / "paperboy.yaml").read_text() + "telegram: {token: '1:a'}\n"
+    (home / "paperboy.yaml").write_text(config)
+    chat = BrokenChat()
+    monkeypatch.setattr(service, "chat_service", chat.make)
+    quick_pauses(monkeypatch)
+    roles = ("ingest", "deliver", "chat")
+    begun, over = "The task “chat” fails", "The task “chat” works again"
+    async with running(container_of(home), [], roles) as task:
+        await until(lambda: mailed(home) == [begun] and chat.runs > 3)
+        assert not task.done()
+        if not restarted:
+            chat.broken = False
+            await until(lambda: mailed(home) == [begun, over])
+    if restarted:
+        chat.broken = False
+        container = container_of(home)
+        assert [incident.subject for incident in container.store.incidents.open_incidents()] == ["chat"]
+        async with running(container, [], roles):
+            await until(lambda: mailed(home) == [begun, over])
+    container = container_of(home)
+    assert container.store.incidents.open_incidents() == ()
+    await container.close()
+
+
+async def test_the_failure_of_a_task_that_the_configuration_no_longer_has_is_over(home: Path) -> None:
+    container = container_of(home)
+    await FailureLog(container).record_failure(TASK_FAILING, "chat", ZeroDivisionError("ours"))
+    async with running(container, [], service.ROLES):
+        await until(lambda: mailed(home)[-1:] == ["The task “chat” works again"])
+    assert mailed(home)[:-1] == ["The task “chat” fails"]
+
+
+async def test_a_run_without_its_duty_says_nothing_of_a_job(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process has the duty of maintenance, in which the job fails."""
+    monkeypatch.setattr(service, "_QUIZZES_EVERY", timedelta(milliseconds=10))
+    monkeypatch.setattr(service, "_RELOAD_EVERY", timedelta(milliseconds=10))
+    container = container_of(home)
+    for name in ("quizzes", "reload"):
+        await FailureLog(container).record_failure(JOB_FAILING, name, ZeroDivisionError("ours"))
+    (home / "state").mkdir(exist_ok=True)
+
+    def still_open() -> list[str]:
+        return [incident.subject for incident in container.store.incidents.open_incidents()]
+
+    with (home / "state/paperboy.sqlite3.maintenance.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        async with running(container, []):
+            await until(lambda: "reload" not in still_open())
+            await asyncio.sleep(0.1)
+            assert still_open() == ["quizzes"]
+            fcntl.flock(lock, fcntl.LOCK_UN)
+            await until(lambda: not still_open())
 
 
 async def test_a_send_that_fails_after_the_first_look_ends_nothing(
@@ -235,15 +343,15 @@ def test_after_a_clock_that_was_far_ahead_nothing_waits_for_that_century(home: P
     settings = load_settings(home / "paperboy.yaml", {})
     clock = VirtualClock(datetime(2099, 1, 3, 23, tzinfo=UTC))
     container = build_container(settings, load_subscribers(settings.subscriptions), clock=clock)
-    service.ingest_files(container, list(service.scan_watched(settings)))  # type: ignore[arg-type]
+    ingest_files(container, list(scan_watched(settings)))  # type: ignore[arg-type]
     container.ingest.finish_planning(clock.now())
     container.store.incidents.stop_channel("email", "down", clock.now() + timedelta(hours=18), clock.now())
     clock.go_to(back := NOW + timedelta(hours=1))
     rows = container.store.deliveries.list_rows(states=(), keys=(), limit=1000)
     assert rows
     assert all(row.due_at.year == 2099 for row in rows)
-    assert service.repair_delays(container) == len(rows) + 1
-    assert service.repair_delays(container) == 0
+    assert repair_delays(container) == len(rows) + 1
+    assert repair_delays(container) == 0
     rows = container.store.deliveries.list_rows(states=(), keys=(), limit=1000)
     assert {(row.target.partition(":")[0], row.state, row.due_at) for row in rows} == {
         ("email", "held", datetime(2026, 9, 21, 8, tzinfo=UTC)),

@@ -8,12 +8,13 @@ import pytest
 from bot.app.config.channels import CHANNELS
 from bot.domain.analysis.findings import SourceDay, source_findings
 from bot.domain.incidents import (
-    FAILING,
+    JOB_FAILING,
     NO_POLLS,
     REFUSED,
     REPORTS,
     SECOND_POLLER,
     STOPPED,
+    TASK_FAILING,
     TOPIC_GONE,
     Finding,
     Incident,
@@ -107,7 +108,8 @@ def test_the_end_is_told_with_when_it_was_noticed_in_the_readers_own_time() -> N
             "The chat “a.md” takes polls again",
         ),
         (REPORTS, "Delivery reports cannot be read", "Delivery reports can be read again"),
-        (FAILING, "The part “a.md” fails", "The part “a.md” works again"),
+        (TASK_FAILING, "The task “a.md” fails", "The task “a.md” works again"),
+        (JOB_FAILING, "The job “a.md” fails", "The job “a.md” works again"),
     ],
 )
 def test_every_kind_of_trouble_has_words_for_its_beginning_and_its_end(

@@ -85,7 +85,7 @@ def test_of_several_processes_on_one_state_one_fetches(home: Path, site: Site, b
         with running(home) as process:
             assert process.stdout
             for line in process.stdout:
-                if "leader.waiting" in line and "role=sources" in line:
+                if "leader.waiting" in line and "duty=sources" in line:
                     break
             assert site.asked == []
             fcntl.flock(lock, fcntl.LOCK_UN)

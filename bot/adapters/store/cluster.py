@@ -1,4 +1,4 @@
-"""Several machines on one state: leader election for each role, and the wake-up after a plan.
+"""Several machines on one state: leader election for each duty, and the wake-up after a plan.
 
 A leader holds a lock that the system releases when it dies: an advisory lock on a connection of its own on PostgreSQL,
 a locked file beside a SQLite state.
@@ -34,7 +34,7 @@ _RECONNECT_AFTER = timedelta(seconds=1)
 
 
 class LeaderElection:
-    """Leader election: at most one process at a time does the work of a role.
+    """Leader election: at most one process at a time has a duty.
 
     In-memory SQLite: the caller is always the leader.
     """
@@ -42,39 +42,39 @@ class LeaderElection:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    async def lead(self, role: str, work: Callable[[], Awaitable[None]]) -> None:
-        """Wait until no other process has the role, then do its work; returns when the work is done.
+    async def lead(self, duty: str, work: Callable[[], Awaitable[None]]) -> None:
+        """Wait until no other process has the duty, then do its work; returns when the work is done.
 
         When the lock may be lost, the work is cancelled, and begun again once the lock is regained. Within five
         seconds of a leader's death another process takes over.
         """
         if self._engine.dialect.name == "sqlite":
-            await self._lead_with_file(role, work)
+            await self._lead_with_file(duty, work)
             return
         while True:
             try:
                 async with await own_connection(self._engine) as connection:
-                    await _acquire_lock(connection, role)
-                    log.info("leader.elected", extra={"role": role})
+                    await _acquire_lock(connection, duty)
+                    log.info("leader.elected", extra={"duty": duty})
                     if await _run_while_locked(connection, work):
                         return
-                    log.error("leader.lost", extra={"role": role})
+                    log.error("leader.lost", extra={"duty": duty})
             except foreign_errors() as error:
-                log.warning("leader.interrupted", extra={"role": role, "error": " ".join(str(error).split())})
+                log.warning("leader.interrupted", extra={"duty": duty, "error": " ".join(str(error).split())})
             await asyncio.sleep(_PULSE.total_seconds())
 
-    async def _lead_with_file(self, role: str, work: Callable[[], Awaitable[None]]) -> None:
+    async def _lead_with_file(self, duty: str, work: Callable[[], Awaitable[None]]) -> None:
         """Lead among the processes of one machine."""
         state = state_file(self._engine)
         if state is None:
             await work()
             return
-        with _opened(state.with_name(f"{state.name}.{role.replace(' ', '-')}.lock")) as file:
+        with _opened(state.with_name(f"{state.name}.{duty.replace(' ', '-')}.lock")) as file:
             waiting = False
             while not _try_lock(file):
                 if not waiting:
                     log.warning(
-                        "leader.waiting", extra={"role": role, "for": "another paperboy on this state"}
+                        "leader.waiting", extra={"duty": duty, "for": "another paperboy on this state"}
                     )
                     waiting = True
                 await asyncio.sleep(_PULSE.total_seconds())
@@ -103,8 +103,8 @@ def _try_lock(file: int) -> bool:
     return True
 
 
-async def _acquire_lock(connection: "AsyncConnection", role: str) -> None:
-    lock = zlib.crc32(role.encode()) & 0x7FFFFFFF or 1
+async def _acquire_lock(connection: "AsyncConnection", duty: str) -> None:
+    lock = zlib.crc32(duty.encode()) & 0x7FFFFFFF or 1
     while True:
         cursor = await connection.execute("SELECT pg_try_advisory_lock(%s, %s)", (LOCKS, lock))
         row = await cursor.fetchone()

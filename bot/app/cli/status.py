@@ -130,7 +130,7 @@ def unusable(skipped: "Iterable[Skipped]") -> "list[Skipped]":
 
 def unusable_entries(settings: "Settings") -> dict[str, str]:
     """The reasons of unreadable and missing entries of the watched folders, by name."""
-    from bot.app.service import scan_watched
+    from bot.app.watched import scan_watched
     from bot.domain.files import Skipped
 
     skipped = (entry for entry in scan_watched(settings) if isinstance(entry, Skipped))

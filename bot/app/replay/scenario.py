@@ -28,7 +28,7 @@ from bot.app.replay.fakes import (
     no_faults,
 )
 from bot.app.replay.oracle import Oracle, Scorecard, score
-from bot.app.service import ingest_files
+from bot.app.watched import ingest_files
 from bot.domain.channels import FEED, ChannelKind
 from bot.domain.digests import Digest
 from bot.domain.errors import DigestError, QuerySyntaxError, UsageError

@@ -1,4 +1,4 @@
-"""One at a time does the work of a role, on either database; who dies is followed by another."""
+"""One at a time has a duty, on either database; who dies is followed by another."""
 
 import asyncio
 import os
@@ -20,7 +20,7 @@ async def work():
     print("leads", flush=True)
     await asyncio.Event().wait()
 
-asyncio.run(Store(sys.argv[1]).leader_election.lead("telegram updates", work))
+asyncio.run(Store(sys.argv[1]).leader_election.lead("chat", work))
 """
 
 
@@ -39,9 +39,9 @@ async def test_a_second_one_waits_until_the_first_is_done(database: Database) ->
         working.append(name)
         await done.wait()
 
-    first = asyncio.create_task(store.leader_election.lead("telegram updates", lambda: work("first")))
+    first = asyncio.create_task(store.leader_election.lead("chat", lambda: work("first")))
     await until(lambda: working)
-    second = asyncio.create_task(other.leader_election.lead("telegram updates", lambda: work("second")))
+    second = asyncio.create_task(other.leader_election.lead("chat", lambda: work("second")))
     elsewhere = asyncio.create_task(other.leader_election.lead("maintenance", lambda: work("elsewhere")))
     await until(lambda: len(working) == 2)
     await asyncio.sleep(0.1)
@@ -66,7 +66,7 @@ async def test_who_is_killed_is_followed_within_five_seconds(database: Database)
     async def work() -> None:
         got.append(time.monotonic())
 
-    leading = asyncio.create_task(store.leader_election.lead("telegram updates", work))
+    leading = asyncio.create_task(store.leader_election.lead("chat", work))
     await asyncio.sleep(0.3)
     assert not got
     killed = time.monotonic()

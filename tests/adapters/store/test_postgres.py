@@ -259,7 +259,7 @@ class Led:
             self.cancelled.set()
 
 
-async def test_a_role_is_led_by_one_and_handed_over_within_five_seconds(database: Database):
+async def test_a_duty_is_led_by_one_and_handed_over_within_five_seconds(database: Database):
     first, second = Led(), Led()
     polling = asyncio.create_task(database.open().leader_election.lead("polling", first.work))
     await asyncio.wait_for(first.began.wait(), 5)
@@ -273,7 +273,7 @@ async def test_a_role_is_led_by_one_and_handed_over_within_five_seconds(database
     await asyncio.gather(polling, other, return_exceptions=True)
 
 
-async def test_roles_do_not_stand_in_each_others_way(database: Database):
+async def test_duties_do_not_stand_in_each_others_way(database: Database):
     store, polling, maintaining = database.open(), Led(), Led()
     tasks = [
         asyncio.create_task(store.leader_election.lead("polling", polling.work)),

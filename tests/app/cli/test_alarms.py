@@ -9,7 +9,7 @@ import pytest
 from bot.adapters.clock import SystemClock
 from bot.adapters.store import Store
 from bot.app.config.settings import load_settings
-from bot.domain.incidents import FAILING, REFUSED, Incident, report_incident
+from bot.domain.incidents import JOB_FAILING, REFUSED, Incident, report_incident
 from bot.domain.message import WrittenDelivery
 from bot.pipeline.ports.outbox import Outcome
 from tests.app.cli.conftest import Paperboy
@@ -59,7 +59,7 @@ def test_incidents_of_sources_and_channels_are_told_apart(home: Path, paperboy: 
     store, now = Store(f"sqlite:///{home}/state/paperboy.sqlite3"), SystemClock().now()
     silent = Incident(subject="tables", kind="silent", what="nothing", since=now)
     poller = Incident(subject="telegram", kind="second poller", what="Conflict", since=now, area="channels")
-    others = (("telegram:1", REFUSED), ("fetch", FAILING))
+    others = (("telegram:1", REFUSED), ("fetch", JOB_FAILING))
     with store.incidents.change() as tx:
         tx.keep_incidents([silent, poller])
         for subject, kind in others:
@@ -70,7 +70,7 @@ def test_incidents_of_sources_and_channels_are_told_apart(home: Path, paperboy: 
     assert "SOURCE       tables: silent (nothing)" in ran.out
     assert "CHANNEL      telegram: second poller (Conflict)" in ran.out
     assert "TARGET       telegram:1: refused (broken)" in ran.out
-    assert "PROGRAM      fetch: failing (broken)" in ran.out
+    assert "PROGRAM      fetch: job failing (broken)" in ran.out
     assert [entry["area"] for entry in paperboy("status", "--json").json["incidents"]] == [
         "sources",
         "channels",
