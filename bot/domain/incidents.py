@@ -1,4 +1,4 @@
-"""Incidents: what is wrong with sources and channels, what changed since the last look, and the alarms on it.
+"""Incidents: troubles that last, of sources, channels, targets and the program itself; and the alarms on them.
 
     (nothing) ──wrong──► open, one alarm ──still wrong: no alarm──► open ──right again──► closed, one alarm
 

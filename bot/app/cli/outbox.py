@@ -16,7 +16,7 @@ from bot.app.cli.context import (
     say_json,
 )
 from bot.app.cli.terminal import counted
-from bot.domain.delivery import WRITTEN, DeliveryKind, State
+from bot.domain.delivery import STATES, WRITTEN, DeliveryKind, State
 from bot.domain.errors import UsageError
 from bot.domain.schedule import parse_span
 from bot.domain.text import one_line, printable
@@ -26,6 +26,11 @@ if TYPE_CHECKING:
 
     from bot.adapters.store import Store
     from bot.pipeline.ports.outbox import DeliveryRecord, MessageRecord, Selection
+
+
+def _choice(words: "Sequence[str]") -> str:
+    return f"{', '.join(words[:-1])} or {words[-1]}"
+
 
 app = typer.Typer(
     help="List messages, send them again or give them up; reopen a channel.", no_args_is_help=True
@@ -37,11 +42,11 @@ KeysArgument = Annotated[
 ]
 StateOption = Annotated[
     list[str] | None,
-    typer.Option("--state", metavar="STATE", help="Only messages in this state; can be repeated."),
+    typer.Option("--state", metavar="STATE", help=f"Only {_choice(STATES)}; can be repeated."),
 ]
 KindOption = Annotated[
     list[str] | None,
-    typer.Option("--kind", metavar="KIND", help="Only alert, quiz, edit or alarm; can be repeated."),
+    typer.Option("--kind", metavar="KIND", help=f"Only {_choice(get_args(DeliveryKind))}; can be repeated."),
 ]
 TargetOption = Annotated[
     list[str] | None,
@@ -297,7 +302,7 @@ def _selection(
 
     real = {masked(key): key for key in store.deliveries.url_targets()}
     return Selection(
-        states=_known(state, "state", get_args(State)),
+        states=_known(state, "state", STATES),
         kinds=_known(kind, "kind", get_args(DeliveryKind)),
         targets=[real.get(name, name) for name in target or ()],
         keys=[_unmasked(key, real) for key in keys or ()],
@@ -407,7 +412,7 @@ def _message_lines(message: "MessageRecord", titles: "Mapping[str, str]") -> lis
     return [
         masked(
             printable(
-                f"{head.state:<9}  {message.since:%Y-%m-%d %H:%M} UTC  {head.kind:<5}  {head.target}{tries}{note}"
+                f"{head.state:<9}  {message.since:%Y-%m-%d %H:%M} UTC  {head.kind:<9}  {head.target}{tries}{note}"
             )
         ),
         f"           {printable(about)}",

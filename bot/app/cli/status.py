@@ -50,8 +50,8 @@ def status(
 ) -> int:
     """Show counts, and what needs a look.
 
-    Exit 1 if something does: a dead letter, an uncertain delivery, a stopped channel, an unreadable file, a source
-    that fell silent or changed, a forum topic that the bot has not seen.
+    Exit 1 if something does: a dead letter, an uncertain delivery, a stopped channel, an unreadable file, an open
+    incident (such as a source that fell silent), a forum topic that the bot has not seen.
     """
     from bot.adapters.clock import SystemClock
     from bot.app.config.channels.telegram import unseen_topics
@@ -247,7 +247,7 @@ def incidents_json(incidents: "Sequence[Incident]") -> list[dict[str, str]]:
     return [
         {
             "area": incident.area,
-            "source": incident.subject,
+            "subject": incident.subject,
             "kind": incident.kind,
             "what": incident.what,
             "since": incident.since.isoformat(),

@@ -482,11 +482,12 @@ def _different_names(sources: tuple[SourceForm, ...]) -> tuple[SourceForm, ...]:
 
 
 class SourceAlarm(Section):
-    """Recipients of alarms about sources."""
+    """Recipients of alarms."""
 
     to: Many[Heading] = setting(
         (),
-        description="Ids of subscribers who get an alarm when a source falls silent, is empty or changes.",
+        description="Ids of subscribers who get an alarm when something goes wrong, such as a source that falls"
+        " silent, an address that is refused, or a channel that is stopped, and when it is over.",
     )
 
 

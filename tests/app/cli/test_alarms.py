@@ -71,11 +71,13 @@ def test_incidents_of_sources_and_channels_are_told_apart(home: Path, paperboy: 
     assert "CHANNEL      telegram: second poller (Conflict)" in ran.out
     assert "TARGET       telegram:1: refused (broken)" in ran.out
     assert "PROGRAM      fetch: job failing (broken)" in ran.out
-    assert [entry["area"] for entry in paperboy("status", "--json").json["incidents"]] == [
-        "sources",
-        "channels",
-        "targets",
-        "program",
+    assert [
+        (entry["area"], entry["subject"]) for entry in paperboy("status", "--json").json["incidents"]
+    ] == [
+        ("sources", "tables"),
+        ("channels", "telegram"),
+        ("targets", "telegram:1"),
+        ("program", "fetch"),
     ]
 
 

@@ -180,8 +180,14 @@ def test_the_hand_speaks_json(troubled: Path, paperboy: Paperboy):
     assert paperboy("outbox", "drop", "--state", "pending", "--json").json == done
 
 
+def test_the_help_names_every_kind_and_state(paperboy: Paperboy):
+    options = " ".join(paperboy("outbox", "list", "--help").out.split())
+    assert "Only alert, quiz, edit, alarm or look_back;" in options
+    assert "Only pending, held, sending, sent, uncertain, dead, merged, limited or skipped;" in options
+
+
 def test_times_in_the_list_name_their_zone(troubled: Path, paperboy: Paperboy):
-    assert " 08:00 UTC  alert  telegram:1" in paperboy("outbox", "list").out
+    assert " 08:00 UTC  alert      telegram:1" in paperboy("outbox", "list").out
 
 
 @pytest.fixture
