@@ -11,15 +11,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from bot.domain.analysis.findings import Finding
 from bot.domain.channels import CapabilitiesOf, ChannelKind
 from bot.domain.message import WrittenDelivery, WrittenText
 from bot.domain.planning import written_to
 from bot.domain.subscriptions import Subscriber
 from bot.domain.text import mask_addresses, one_line
 
-Area = Literal["sources", "subscriptions", "channels"]
-"""What a finding of the doctor is about."""
-IncidentArea = Literal["sources", "channels", "targets", "program"]
+Area = Literal["sources", "channels", "targets", "program"]
 """What an incident is about; `program` are the tasks and jobs of `run`."""
 
 STOPPED = "stopped"
@@ -31,7 +30,7 @@ REPORTS = "reports unreadable"
 TASK_FAILING = "task failing"
 JOB_FAILING = "job failing"
 """The kinds of trouble that channels, their targets and (the last two) the program have."""
-_AREAS: Mapping[str, IncidentArea] = {
+_AREAS: Mapping[str, Area] = {
     **dict.fromkeys((TOPIC_GONE, REFUSED, NO_POLLS), "targets"),
     **dict.fromkeys((TASK_FAILING, JOB_FAILING), "program"),
 }
@@ -40,19 +39,6 @@ _NAMED = 8
 """Most incidents that one alarm names; further ones are counted."""
 _LONGEST = 300
 """Characters of the description of one incident."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Finding:
-    """Something that the operator should look at, or (`urgent` false) may like to know."""
-
-    area: Area
-    kind: str
-    """One word for machines: `dead`, `noisy`, `silent` …"""
-    subject: str
-    what: str
-    urgent: bool = True
-    figures: Mapping[str, float | int | str]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -68,10 +54,10 @@ class Incident:
     """
     what: str
     since: dt.datetime
-    area: IncidentArea = "sources"
+    area: Area = "sources"
 
     @property
-    def key(self) -> tuple[IncidentArea, str, str]:
+    def key(self) -> tuple[Area, str, str]:
         return self.area, self.subject, self.kind
 
 
@@ -96,7 +82,7 @@ def compare_sources(
     """
     others = tuple(incident for incident in before if incident.area != "sources")
     known = {incident.key: incident for incident in before if incident.area == "sources"}
-    current: dict[tuple[IncidentArea, str, str], Incident] = {}
+    current: dict[tuple[Area, str, str], Incident] = {}
     for finding in findings:
         if finding.area != "sources" or not finding.urgent:
             continue

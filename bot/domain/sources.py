@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from bot.domain.incidents import Finding
+from bot.domain.analysis.findings import Finding
 
 MIN_INTERVAL = timedelta(minutes=10)
 """The shortest `every` of a source."""

@@ -19,7 +19,8 @@ from bot.domain.errors import ChannelDown, DeliveryError, OutcomeUnknown, TryLat
 from bot.domain.incidents import NO_POLLS, REFUSED, STOPPED, TOPIC_GONE
 from bot.domain.message import Receipt
 from bot.pipeline.incidents import IncidentLog
-from bot.pipeline.ports.outbox import Claim, IncidentStore, Stop
+from bot.pipeline.ports.incidents import IncidentStore, Stop
+from bot.pipeline.ports.outbox import Claim
 from bot.pipeline.rate_limiter import RateLimiter
 from bot.pipeline.send import CHANNEL_PAUSE, SendResult
 

@@ -20,7 +20,8 @@ from bot.pipeline.circuit_breaker import CircuitBreaker
 from bot.pipeline.compose import MessageBuilder
 from bot.pipeline.incidents import IncidentLog
 from bot.pipeline.ports import Clock, Publisher
-from bot.pipeline.ports.outbox import Claim, DeliveryStore, IncidentStore, OutboxStore, Outcome
+from bot.pipeline.ports.incidents import IncidentStore
+from bot.pipeline.ports.outbox import Claim, DeliveryStore, OutboxStore, Outcome
 from bot.pipeline.rate_limiter import RateLimiter
 from bot.pipeline.send import Sender, SendResult, SendRules, untried
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from bot.domain.analysis.findings import (
     ENOUGH,
+    Finding,
     PapersBySubscription,
     SourceDay,
     source_findings,
@@ -14,7 +15,6 @@ from bot.domain.analysis.findings import (
     unfruitful_findings,
 )
 from bot.domain.analysis.spelling import Noise, Speller, Spelling
-from bot.domain.incidents import Finding
 from bot.domain.matcher import SubscriptionMatcher
 from bot.domain.papers import Paper, PaperId
 from bot.domain.query import Query, document_of

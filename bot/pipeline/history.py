@@ -29,7 +29,8 @@ from bot.domain.papers import Paper, PaperId
 from bot.domain.query import Document, Query, document_of, match, missing
 from bot.domain.similarity import Similarity, SimilarityOf
 from bot.domain.subscriptions import Subscriber, Subscription
-from bot.pipeline.ports.outbox import DeliveryRecord, DeliveryStore, IncidentStore, Stop
+from bot.pipeline.ports.incidents import IncidentStore, Stop
+from bot.pipeline.ports.outbox import DeliveryRecord, DeliveryStore
 from bot.pipeline.ports.papers import DigestRecord, DigestStore, NoticeRecord, PaperStore
 from bot.pipeline.subscribers import SimilarityCache
 

@@ -15,7 +15,7 @@ from bot.domain.incidents import (
     resolve_incidents,
 )
 from bot.domain.matcher import SubscriptionMatcher
-from bot.pipeline.ports.outbox import IncidentStore
+from bot.pipeline.ports.incidents import IncidentStore
 from bot.pipeline.ports.papers import DigestStore, PaperStore
 from bot.pipeline.sources import Fetcher
 from bot.pipeline.subscribers import SubscriberRegistry

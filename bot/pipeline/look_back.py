@@ -14,7 +14,7 @@ from bot.domain.quizzes.scores import weak_topics
 from bot.domain.subscriptions import Channel, Subscriber
 from bot.domain.text import one_line, plain_line
 from bot.domain.translations import Wording, wording
-from bot.pipeline.ports.outbox import IncidentStore
+from bot.pipeline.ports.incidents import IncidentStore
 from bot.pipeline.ports.papers import NoticedPaper, PaperStore
 from bot.pipeline.ports.preferences import PreferenceStore
 from bot.pipeline.preferences import Preferences

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from bot.domain.analysis.findings import Finding
 from bot.domain.errors import SourceUnreachable
-from bot.domain.incidents import Finding
 from bot.domain.sources import Source, SourceState, fetch_findings
 from bot.pipeline.ports import Clock
 

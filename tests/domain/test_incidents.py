@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from bot.app.config.channels import CHANNELS
-from bot.domain.analysis.findings import SourceDay, source_findings
+from bot.domain.analysis.findings import Finding, SourceDay, source_findings
 from bot.domain.incidents import (
     JOB_FAILING,
     NO_POLLS,
@@ -16,7 +16,6 @@ from bot.domain.incidents import (
     STOPPED,
     TASK_FAILING,
     TOPIC_GONE,
-    Finding,
     Incident,
     IncidentDiff,
     alarms,

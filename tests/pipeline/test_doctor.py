@@ -4,9 +4,9 @@ from datetime import date, timedelta
 
 import pytest
 
+from bot.domain.analysis.findings import Finding
 from bot.domain.digests import Problem
 from bot.domain.errors import DigestTooLarge
-from bot.domain.incidents import Finding
 from bot.domain.subscriptions import Subscription
 from bot.pipeline.doctor import Doctor
 from bot.pipeline.subscribers import SimilarityCache, SubscriberRegistry

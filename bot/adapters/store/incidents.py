@@ -15,7 +15,7 @@ from bot.adapters.store.sql import Statement, insert, upsert
 from bot.domain.channels import ChannelKind
 from bot.domain.incidents import Incident
 from bot.domain.message import WrittenDelivery
-from bot.pipeline.ports.outbox import Stop
+from bot.pipeline.ports.incidents import Stop
 
 _KEY = "incidents"
 _STOP = "stopped:"

@@ -12,7 +12,8 @@ from bot.domain.query import Query
 from bot.pipeline.feeds import FeedBuilder
 from bot.pipeline.finder import PaperFinder
 from bot.pipeline.ports import TokenStore
-from bot.pipeline.ports.outbox import DeliveryStore, Stop
+from bot.pipeline.ports.incidents import Stop
+from bot.pipeline.ports.outbox import DeliveryStore
 from bot.pipeline.ports.papers import PaperStore, StoredPaper
 from bot.pipeline.preferences import Objection, Preferences
 from bot.pipeline.sign_ups import SignUps

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from bot.app.config.settings import Settings
-    from bot.domain.incidents import Finding, Incident
+    from bot.domain.analysis.findings import Finding
+    from bot.domain.incidents import Incident
     from bot.domain.message import WrittenText
     from bot.domain.subscriptions import Subscriber
     from bot.pipeline.ports.chats import ChatStore
@@ -155,7 +156,7 @@ def channel_findings(
 
 def reading_findings(counts: "Counts") -> "Iterator[Finding]":
     """A finding if no digest has been read yet."""
-    from bot.domain.incidents import Finding
+    from bot.domain.analysis.findings import Finding
 
     if not counts.digests:
         what = "none has been read yet; `paperboy once` reads the watched folders"

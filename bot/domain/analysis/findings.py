@@ -9,9 +9,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, groupby, pairwise, permutations
-from statistics import quantiles
+from typing import Literal
 
-from bot.domain.incidents import Finding
 from bot.domain.papers import PaperId
 from bot.domain.query.syntax import contained
 from bot.domain.subscriptions import Subscriber, Subscription
@@ -42,8 +41,24 @@ MOST_COMPARED = 60
 """Number of a subscriber's subscriptions, the first ones, that are compared with each other."""
 
 
+FindingArea = Literal["sources", "subscriptions", "channels"]
+"""What a finding is about."""
+
 PapersBySubscription = Mapping[tuple[str, str], frozenset[PaperId]]
 """Papers that each subscription matches, by (subscriber, name of the subscription); one without any may be missing."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Finding:
+    """Something that the operator should look at, or (`urgent` false) may like to know."""
+
+    area: FindingArea
+    kind: str
+    """One word for machines: `dead`, `noisy`, `silent` …"""
+    subject: str
+    what: str
+    urgent: bool = True
+    figures: Mapping[str, float | int | str]
 
 
 def subscription_findings(
@@ -224,6 +239,8 @@ def _usually(
 
 
 def _silent(source: str, days: Sequence[dt.date], today: dt.date) -> Iterator[Finding]:
+    from statistics import quantiles  # late: everything that knows sources imports this module
+
     different = sorted(set(days))
     if len(different) < ENOUGH_DAYS or different[-1] >= today:
         return

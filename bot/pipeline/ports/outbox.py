@@ -1,7 +1,6 @@
-"""Stores of the outbox: deliveries, claims and outcomes, targets, incidents and stopped channels."""
+"""Stores of the outbox: deliveries, claims and outcomes, and targets."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Literal, NamedTuple, Protocol
@@ -10,10 +9,10 @@ from bot.domain.backlog import Rule
 from bot.domain.channels import ChannelKind, Target
 from bot.domain.delivery import Cause, DeliveryKind, OptOut, State
 from bot.domain.flood_guard import NO_GUARD, FloodGuard
-from bot.domain.incidents import Incident
-from bot.domain.message import Receipt, WrittenDelivery, WrittenText
+from bot.domain.message import Receipt, WrittenText
 from bot.domain.papers import PaperId, Question
 from bot.domain.reports import SoftBounces
+from bot.pipeline.ports.incidents import Stop
 
 
 class ClaimedRow(NamedTuple):
@@ -169,15 +168,6 @@ class MessageRecord:
         if head.error is None and head.state in ("pending", "held") and not head.attempts:
             return "never begun"
         return head.error
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Stop:
-    """Stop of a channel: why, since when and until when."""
-
-    reason: str
-    since: datetime
-    until: datetime
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -346,47 +336,4 @@ class DeliveryStore(Protocol):
 
     def suspended(self, targets: Iterable[str]) -> Mapping[str, str]:
         """Those of the targets that are suspended, with the reasons."""
-        ...
-
-
-class IncidentView(Protocol):
-    """Look-up of incidents, inside or outside a transaction."""
-
-    def open_incidents(self) -> tuple[Incident, ...]:
-        """All open incidents, in the order in which they were stored."""
-        ...
-
-
-class IncidentChange(IncidentView, Protocol):
-    """Transaction over the open incidents; nobody else changes incidents meanwhile."""
-
-    def keep_incidents(self, incidents: Sequence[Incident]) -> None:
-        """Replace all open incidents by these."""
-        ...
-
-    def plan(self, planned: Sequence[WrittenDelivery], now: datetime) -> int:
-        """Insert the deliveries whose keys are new, with their texts; gives their number."""
-        ...
-
-
-class IncidentStore(IncidentView, Protocol):
-    """Store of open incidents and stopped channels."""
-
-    def change(self) -> AbstractContextManager[IncidentChange]:
-        """A transaction; committed when the block ends, rolled back when it raises."""
-        ...
-
-    def stop_channel(self, kind: ChannelKind, reason: str, until: datetime, now: datetime) -> None:
-        """Stop the channel until `until`.
-
-        One that is stopped already keeps its beginning, and the later of the two ends.
-        """
-        ...
-
-    def open_channel(self, kind: ChannelKind) -> None:
-        """End the stop of the channel."""
-        ...
-
-    def stopped_channels(self) -> dict[ChannelKind, Stop]:
-        """The stopped channels, with their stops."""
         ...

@@ -8,7 +8,8 @@ import pytest
 from bot.adapters.store import Store
 from bot.domain.channels import Limit, Target
 from bot.domain.delivery import OPT_OUT_TEXTS, OptOut
-from bot.pipeline.ports.outbox import Selection, Stop, TargetStatus
+from bot.pipeline.ports.incidents import Stop
+from bot.pipeline.ports.outbox import Selection, TargetStatus
 from bot.pipeline.ports.papers import FileMark
 from tests.adapters.store.conftest import KINDS, LEASE, Hand
 from tests.builders import NOW, a_delivery, a_paper

@@ -2,8 +2,7 @@
 
 from collections.abc import Mapping
 
-from bot.domain.analysis.findings import subscription_findings
-from bot.domain.incidents import Finding
+from bot.domain.analysis.findings import Finding, subscription_findings
 from bot.domain.papers import PaperId
 from tests.builders import a_paper, a_subscriber, a_subscription
 

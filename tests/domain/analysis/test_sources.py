@@ -4,8 +4,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from bot.domain.analysis.findings import SourceDay, source_findings, unfruitful_findings
-from bot.domain.incidents import Finding
+from bot.domain.analysis.findings import Finding, SourceDay, source_findings, unfruitful_findings
 
 MONDAY = date(2025, 9, 1)
 

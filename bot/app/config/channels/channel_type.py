@@ -18,7 +18,7 @@ from bot.domain.message import OutgoingMessage
 from bot.domain.subscriptions import Channel, Subscriber
 
 if TYPE_CHECKING:
-    from bot.domain.incidents import Finding
+    from bot.domain.analysis.findings import Finding
     from bot.pipeline.feeds import FeedBuilder
     from bot.pipeline.ports import FeedWriter, Publisher, ReportBox
     from bot.pipeline.ports.chats import ChatStore
@@ -160,7 +160,7 @@ def shown_path(path: Path) -> str:
 
 def finding(subject: str, kind: str, what: str, *, urgent: bool = True) -> "Finding":
     """A finding on a channel, or on something that messages or papers need."""
-    from bot.domain.incidents import Finding
+    from bot.domain.analysis.findings import Finding
 
     return Finding(area="channels", kind=kind, subject=subject, what=what, urgent=urgent, figures={})
 

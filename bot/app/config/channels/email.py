@@ -27,7 +27,7 @@ from bot.domain.subscriptions import Subscriber
 
 if TYPE_CHECKING:
     from bot.adapters.email.content import EmailSettings
-    from bot.domain.incidents import Finding
+    from bot.domain.analysis.findings import Finding
     from bot.pipeline.ports import Publisher, ReportBox
     from bot.pipeline.ports.chats import ChatStore
 

@@ -10,7 +10,7 @@ from bot.domain.channels import FEED
 from bot.domain.subscriptions import Subscriber
 
 if TYPE_CHECKING:
-    from bot.domain.incidents import Finding
+    from bot.domain.analysis.findings import Finding
     from bot.pipeline.ports import Publisher
 
 

@@ -27,7 +27,7 @@ from bot.domain.subscriptions import Channel, Subscriber
 
 if TYPE_CHECKING:
     from bot.adapters.telegram.client import BotClient
-    from bot.domain.incidents import Finding
+    from bot.domain.analysis.findings import Finding
     from bot.pipeline.ports import Publisher
     from bot.pipeline.ports.chats import ChatStore
 
