@@ -4,6 +4,7 @@ import re
 import tomllib
 from itertools import combinations
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from typer.main import get_command
@@ -11,6 +12,7 @@ from typer.main import get_command
 from bot.adapters.telegram.commands import COMMANDS
 from bot.app.cli.main import command_line
 from bot.app.config.channels import CHANNELS
+from bot.domain.delivery import STATES, DeliveryKind
 
 ROOT = Path(__file__).parents[2]
 PAGES = [
@@ -120,3 +122,9 @@ def test_an_item_that_repeats_another_in_other_order_is_noticed() -> None:
 def test_the_lines_of_the_decisions_fit_a_screen() -> None:
     lines = (ROOT / "docs/design.md").read_text(encoding="utf-8").splitlines()
     assert [line for line in lines if len(line) > 120] == []
+
+
+def test_the_reference_names_every_kind_and_state_of_a_delivery() -> None:
+    life = section("A delivery's life")
+    words = {word for span in re.findall(r"`([^`]+)`", life) for word in span.split(" → ")}
+    assert {*get_args(DeliveryKind), *STATES} <= words
