@@ -15,8 +15,10 @@ from bot.domain.incidents import JOB_FAILING, TASK_FAILING
 log = logging.getLogger(__name__)
 
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=1), timedelta(minutes=1)
-"""Pauses before a task that failed is started again, doubled each time. A task that ran for the longest pause works again:
-its incident ends, and its next failure is a first one.
+"""Pauses before a task that failed is started again, doubled each time."""
+WORKS_AFTER = timedelta(minutes=10)
+"""A task that ran for so long works again: its incident ends, and its next failure is a first one. Much longer than the
+longest pause, so that a task that fails again and again raises one alarm, not one a minute.
 """
 
 
@@ -133,7 +135,7 @@ class TaskRunner:
                 await self._failures.record_failure(TASK_FAILING, task.name, error)
             else:
                 return
-            if time.monotonic() - began > LONGEST_PAUSE.total_seconds():
+            if time.monotonic() - began > WORKS_AFTER.total_seconds():
                 pause = FIRST_PAUSE
             await asyncio.sleep(pause.total_seconds())
             pause = min(pause * 2, LONGEST_PAUSE)
@@ -149,5 +151,5 @@ class TaskRunner:
     async def _confirm(self, name: str) -> None:
         recorded = False
         while not recorded:
-            await asyncio.sleep(LONGEST_PAUSE.total_seconds())
+            await asyncio.sleep(WORKS_AFTER.total_seconds())
             recorded = await self._failures.record_success(TASK_FAILING, name, read_again=True)

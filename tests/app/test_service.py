@@ -218,7 +218,7 @@ async def test_a_task_that_breaks_is_an_incident_until_it_works_again(
 
 def quick_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tasks, "FIRST_PAUSE", timedelta(milliseconds=10))
-    monkeypatch.setattr(tasks, "LONGEST_PAUSE", timedelta(milliseconds=200))
+    monkeypatch.setattr(tasks, "WORKS_AFTER", timedelta(milliseconds=200))
 
 
 class BrokenChat:

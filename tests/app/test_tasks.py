@@ -29,7 +29,7 @@ def container(tmp_path) -> Iterator[Container]:
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tasks, "FIRST_PAUSE", timedelta(milliseconds=1))
-    monkeypatch.setattr(tasks, "LONGEST_PAUSE", timedelta(milliseconds=50))
+    monkeypatch.setattr(tasks, "WORKS_AFTER", timedelta(milliseconds=50))
 
 
 def opened(container: Container) -> list[tuple[str, str, str]]:

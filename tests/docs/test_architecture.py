@@ -18,9 +18,9 @@ PAGE = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
 # The most files of each walk: of its numbered steps, and of these with what is also on the way. The second figure is
 # what somebody opens who leaves nothing out; a channel's key takes the files beside the walk in place of its last step.
 LONGEST = {
-    "From a digest's file event to its outbox row": (17, 21),
+    "From a digest's file event to its outbox row": (17, 22),
     "From an outbox row to sent and settled": (16, 20),
-    "From `/quiz` to a planned row": (12, 16),
+    "From `/quiz` to a planned row": (12, 17),
     "From `quiz.per_day` in the YAML to its use": (7, 11),
 }
 _STEP = re.compile(
