@@ -69,6 +69,12 @@ def tree_of(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"))
 
 
+@cache
+def nodes_of(tree: ast.AST) -> tuple[ast.AST, ...]:
+    """Everything in a module, walked through once for all tests."""
+    return tuple(ast.walk(tree))
+
+
 def section(title: str) -> str:
     return GLOSSARY.partition(f"## {title}\n")[2].partition("\n## ")[0]
 
@@ -102,7 +108,7 @@ def refused(text: str) -> set[str]:
 
 def names_in(tree: ast.AST) -> Iterator[tuple[int, str]]:
     """(line, identifier) of everything that a module names."""
-    for node in ast.walk(tree):
+    for node in nodes_of(tree):
         if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             yield node.lineno, node.name
         elif isinstance(node, ast.arg):
@@ -120,7 +126,7 @@ def bad_parts(name: str) -> set[str]:
 
 def pronouns_in(tree: ast.AST) -> Iterator[tuple[int, str]]:
     """(line, identifier) of what a module itself calls by a pronoun; attributes may be those of a library."""
-    foreign = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    foreign = {node.attr for node in nodes_of(tree) if isinstance(node, ast.Attribute)}
     return (
         (line, name) for line, name in names_in(tree) if name.strip("_") in PRONOUNS and name not in foreign
     )
@@ -128,7 +134,7 @@ def pronouns_in(tree: ast.AST) -> Iterator[tuple[int, str]]:
 
 def log_events(tree: ast.AST) -> Iterator[tuple[int, str]]:
     """(line, event) of what a module logs."""
-    for node in ast.walk(tree):
+    for node in nodes_of(tree):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.args:
             event = node.args[0]
             if ast.unparse(node.func.value) in ("log", "self._log") and isinstance(event, ast.Constant):
@@ -137,7 +143,7 @@ def log_events(tree: ast.AST) -> Iterator[tuple[int, str]]:
 
 def targets_of_loops(tree: ast.AST) -> Iterator[tuple[int, str]]:
     """(line, name) of each variable that a loop or a comprehension binds."""
-    for node in ast.walk(tree):
+    for node in nodes_of(tree):
         if isinstance(node, ast.For | ast.AsyncFor | ast.comprehension):
             for target in ast.walk(node.target):
                 if isinstance(target, ast.Name):
@@ -145,7 +151,7 @@ def targets_of_loops(tree: ast.AST) -> Iterator[tuple[int, str]]:
 
 
 def classes_in(tree: ast.Module) -> Iterator[str]:
-    return (node.name for node in ast.walk(tree) if isinstance(node, ast.ClassDef))
+    return (node.name for node in nodes_of(tree) if isinstance(node, ast.ClassDef))
 
 
 def aliases_in(tree: ast.Module) -> Iterator[str]:
@@ -245,7 +251,7 @@ def test_no_text_of_the_program_holds_a_replaced_word(trees: dict[str, ast.Modul
     wrong = [
         f"{file}:{node.lineno} {sorted(refused(node.value))}"
         for file, tree in trees.items()
-        for node in ast.walk(tree)
+        for node in nodes_of(tree)
         if isinstance(node, ast.Constant)
         and isinstance(node.value, str)
         and refused(node.value) - DATA.get(file, set())
@@ -302,7 +308,7 @@ def test_aliases_are_seen_as_names() -> None:
 def test_docstrings_define(trees: dict[str, ast.Module]) -> None:
     wrong = []
     for file, tree in trees.items():
-        for node in ast.walk(tree):
+        for node in nodes_of(tree):
             if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
                 text = ast.get_docstring(node) or ""
                 if text.startswith((*RIDDLES, *PREPOSITIONS)):
