@@ -170,13 +170,13 @@ async def talking(
     clock: VirtualClock | None = None,
     webhook: Webhook | None = None,
     press: Press | None = None,
-    introduces: bool = True,
+    introduces: bool = False,
     **world: Any,
 ) -> AsyncIterator[Talk]:
     """The bot at work over the state at `url`; stopped at the end as `run` stops it.
 
-    `press` holds the digests of a talk before it, over the same state; a service that was told the menus of commands
-    then knows them still, so it may go without being introduced to.
+    `press` holds the digests of a talk before it, over the same state. Without `introduces` the bot leaves out to tell the
+    service its menus of commands, ten calls on which nothing else depends.
     """
     publisher = a_publisher(api)
     made = World(url, *subscribers, clock=clock, publishers=[publisher, FakePublisher("email")], **world)

@@ -549,7 +549,7 @@ async def test_operators_see_counts(talk_with: MakeTalk, api: BotApi) -> None:
 
     now = Status(papers=3, subscribers=1, pending=0, held=0, uncertain=1, dead=0, incidents=("x is silent",))
     operator = api.chat(99)
-    talk = await talk_with(site=ChatSite(operators=(99,), status=lambda _: now))
+    talk = await talk_with(site=ChatSite(operators=(99,), status=lambda _: now), introduces=True)
     assert "1 uncertain" in (await talk.say(operator, "/status")).text
     assert "• x is silent" in api.messages[-1].text
     assert "status" in api.scopes["chat:99", ""]
