@@ -9,10 +9,11 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
-from functools import _lru_cache_wrapper
+from functools import _lru_cache_wrapper, partial
 from importlib import import_module
 from itertools import groupby, zip_longest
 from pathlib import Path
+from typing import Any
 
 import pytest
 from coverage import Coverage
@@ -124,10 +125,14 @@ def pytest_collection() -> Iterator[None]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the files of tests/e2e, each followed by another one: they take long and wait, others compute."""
+    """Begin with the files of tests/e2e, each followed by another one: they take long and wait, others compute.
+
+    The one of tests/tools would be the last, and computes for seconds in one test while the other workers are done.
+    """
     files = [list(tests) for _, tests in groupby(items, key=lambda item: item.path)]
     waiting = [tests for tests in files if "e2e" in tests[0].path.parts]
     computing = [tests for tests in files if "e2e" not in tests[0].path.parts]
+    computing.sort(key=lambda tests: "tools" not in tests[0].path.parts)
     pairs = zip_longest(waiting, computing, fillvalue=())
     items[:] = [item for pair in pairs for tests in pair for item in tests]
 
@@ -146,6 +151,29 @@ def _vocabulary() -> None:
     from bot.domain.query.vocabulary import PieceVocabulary
 
     PieceVocabulary.current = PieceVocabulary()
+
+
+class CompiledStatements(dict[tuple[Any, ...], Any]):
+    """Statements that SQLAlchemy has compiled, by the name of their dialect rather than by the dialect of one engine."""
+
+    def get(self, key: tuple[Any, ...], default: Any = None) -> Any:
+        dialect, *statement = key
+        return super().get((dialect.name, *statement), default)
+
+    def __setitem__(self, key: tuple[Any, ...], compiled: Any) -> None:
+        dialect, *statement = key
+        super().__setitem__((dialect.name, *statement), compiled)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _compiled_statements() -> Iterator[None]:
+    """The engines of all states share compiled statements: a test makes several, a process only one."""
+    from bot.adapters.store import engine
+
+    options = {"compiled_cache": CompiledStatements()}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(engine, "create_engine", partial(engine.create_engine, execution_options=options))
+        yield
 
 
 @pytest.fixture(scope="session")
