@@ -11,8 +11,8 @@ from bot.adapters.readers import read_closely
 from bot.domain.errors import DigestTooLarge
 
 LINK = "[a](https://arxiv.org/abs/3105.01234)"
-SECONDS = 5
-"""Ten times what the slowest of these takes; most steps that are not linear would need hours."""
+SECONDS = 10
+"""Twenty times what the slowest of these takes; most steps that are not linear would need hours."""
 
 
 def rows(count: int) -> str:
