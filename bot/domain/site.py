@@ -1,5 +1,6 @@
-"""Addresses of the pages and feeds of the web server."""
+"""Addresses of the pages and feeds of the web server, and which hosts are this machine."""
 
+import ipaddress
 from dataclasses import dataclass
 from datetime import date
 from urllib.parse import quote
@@ -45,6 +46,17 @@ class SiteAddresses:
     def confirm(self, token: str) -> str:
         """The page on which a sign-up is confirmed."""
         return f"{self.url}/confirm/{_quoted(token)}"
+
+
+def is_loopback(host: str) -> bool:
+    """True for a name or address by which only this machine is reached (RFC 6761, RFC 6890)."""
+    name = host.lower()
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False
 
 
 def _paper_path(paper: PaperId) -> str:

@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 
 from bot.domain.papers import PaperId
-from bot.domain.site import SiteAddresses
+from bot.domain.site import SiteAddresses, is_loopback
 
 PAPER = PaperId("arxiv:cs/0112017")
 
@@ -43,3 +43,24 @@ def test_a_token_and_an_id_cannot_leave_their_part_of_the_path() -> None:
     site = SiteAddresses("https://p.org")
     assert site.preferences("a/b?c") == "https://p.org/preferences/a%2Fb%3Fc"
     assert site.paper(PaperId("title:a b?c#d")) == "https://p.org/papers/title:a%20b%3Fc%23d"
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [
+        ("localhost", True),
+        ("LocalHost", True),
+        ("papers.localhost", True),
+        ("127.0.0.1", True),
+        ("127.1.2.3", True),
+        ("::1", True),
+        ("", False),
+        ("0.0.0.0", False),
+        ("::", False),
+        ("10.0.0.1", False),
+        ("localhost.example.org", False),
+        ("notlocalhost", False),
+    ],
+)
+def test_this_machine_is_known_by_its_names_and_addresses(host: str, expected: bool) -> None:
+    assert is_loopback(host) is expected

@@ -320,13 +320,13 @@ class RequestLimit:
 
 
 def client_of(request: Request) -> str:
-    """The client's address, for rate limits; behind a local proxy the last one of X-Forwarded-For.
+    """The client's address, for rate limits; behind a trusted proxy the last one of X-Forwarded-For.
 
     For IPv6 the /64 network, which usually belongs to one client.
     """
     peer = request.client.host if request.client else ""
     forwarded = request.headers.get("x-forwarded-for", "").rpartition(",")[2].strip()
-    if forwarded and _is_local(peer):
+    if forwarded and is_trusted_proxy(peer):
         peer = forwarded
     try:
         address = ipaddress.ip_address(peer)
@@ -360,7 +360,11 @@ def check_form_key(form: dict[str, str], token: str) -> None:
         raise HTTPException(403)
 
 
-def _is_local(peer: str) -> bool:
+def is_trusted_proxy(peer: str) -> bool:
+    """True for an address of this machine or of a private network, as containers have one.
+
+    Nobody connects from such an address over the internet. Who connects from another could name any client.
+    """
     try:
         address = ipaddress.ip_address(peer)
     except ValueError:

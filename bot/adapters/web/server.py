@@ -5,11 +5,11 @@ import contextlib
 import socket
 from collections.abc import Generator
 from dataclasses import dataclass
-from ipaddress import ip_address
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from bot.domain.errors import UsageError
+from bot.domain.site import is_loopback
 
 if TYPE_CHECKING:
     import uvicorn
@@ -86,7 +86,7 @@ def _listen(listen: str) -> socket.socket:
     try:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         bound.bind((host, port))
-        if ip_address(bound.getsockname()[0]).is_loopback:
+        if is_loopback(bound.getsockname()[0]):
             _disable_pacing(bound)
         bound.listen(_BACKLOG)
         bound.settimeout(0)

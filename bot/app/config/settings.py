@@ -66,7 +66,7 @@ from bot.app.config.validation import (
 from bot.app.config.yaml import KeyPath, YamlDocument, is_absent, read_document, to_data
 from bot.domain.errors import ConfigError, Fault
 from bot.domain.mailbox import Mailbox
-from bot.domain.site import SiteAddresses
+from bot.domain.site import SiteAddresses, is_loopback
 from bot.domain.sources import Source
 
 _LONGEST_BOUNCES = 32
@@ -527,8 +527,8 @@ class Settings(Section):
     @property
     def visitors_make_feeds(self) -> bool:
         """True if any visitor of the web server may make a private feed: with `web.open`, or on this machine alone."""
-        reached_at = {self.web.listen.host if self.web.listen else "", urlsplit(self.site.url).hostname}
-        return self.web.open or reached_at <= {"127.0.0.1", "::1", "localhost"}
+        hosts = (self.web.listen.host if self.web.listen else "", urlsplit(self.site.url).hostname or "")
+        return self.web.open or all(map(is_loopback, hosts))
 
     @model_validator(mode="after")
     def _a_webhook_can_be_reached(self) -> "Settings":

@@ -8,9 +8,10 @@ import httpx
 import pytest
 from selectolax.lexbor import LexborHTMLParser
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
 
 from bot.adapters.web.app import create_app
-from bot.adapters.web.forms import RequestLimit
+from bot.adapters.web.forms import RequestLimit, client_of
 from bot.domain.errors import TryLater
 from bot.domain.preferences import MOST_EXCLUSIONS
 from bot.domain.subscriptions import Channel
@@ -375,6 +376,25 @@ async def test_a_client_that_sends_many_forms_has_to_wait(client, path: str) -> 
     assert answers[-1] == 429
     other = await client.post(path, data={}, headers={"X-Forwarded-For": "1.2.3.4, 203.0.113.9"})
     assert other.status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("peer", "client"),
+    [
+        ("127.0.0.1", "203.0.113.9"),
+        ("172.17.0.2", "203.0.113.9"),
+        ("fd00::2", "203.0.113.9"),
+        ("8.8.8.8", "8.8.8.8"),
+        ("::ffff:8.8.8.8", "::/64"),
+        ("2001:4860::1", "2001:4860::/64"),
+        ("", ""),
+    ],
+)
+def test_who_a_client_is_is_believed_of_proxies_on_this_machine_or_in_a_private_network(
+    peer: str, client: str
+) -> None:
+    headers = [(b"x-forwarded-for", b"1.2.3.4, 203.0.113.9")]
+    assert client_of(Request({"type": "http", "client": (peer, 50_000), "headers": headers})) == client
 
 
 def test_a_bucket_fills_again_and_each_client_has_one() -> None:

@@ -117,6 +117,11 @@ async def _nothing(_service: object) -> None:
             [],
         ),
         ("email: {transport: 'smtps://mx.example.org', from: papers@example.org}\n", ["site.url"]),
+        (
+            "site: {url: 'http://0.0.0.0:8080'}\n"
+            "email: {transport: 'smtps://mx.example.org', from: papers@example.org}\n",
+            ["site.url"],
+        ),
         ("email: {transport: 'maildir:mail'}\n", []),
     ],
 )

@@ -47,7 +47,9 @@ def secret_file(tmp_path: Path, content: str | bytes, mode: int = 0o600) -> Path
     ("text", "is_open"),
     [
         ("", True),
+        ("web: {listen: '127.0.0.2:8080'}", True),
         ("web: {listen: '0.0.0.0:8080'}", False),
+        ("web: {listen: '10.0.0.1:8080'}", False),
         ("site: {url: 'https://papers.example.org'}", False),
         ("site: {url: 'https://papers.example.org'}\nweb: {open: true}", True),
         ("web: {listen: ''}", False),

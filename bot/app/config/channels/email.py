@@ -1,6 +1,5 @@
 """Email as a channel of the configuration: how it is built and checked, and where delivery reports arrive."""
 
-import ipaddress
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlsplit
@@ -23,6 +22,7 @@ from bot.domain.channels import ChannelKind
 from bot.domain.delivery import State
 from bot.domain.errors import DeliveryError
 from bot.domain.message import OutgoingMessage
+from bot.domain.site import is_loopback
 from bot.domain.subscriptions import Subscriber
 
 if TYPE_CHECKING:
@@ -108,28 +108,19 @@ def _warnings(settings: Settings, _: Sequence[Subscriber] = ()) -> Iterator[KeyA
     """Warnings about unreachable addresses in mails, if a mail server is set."""
     if not isinstance(settings.email.transport, SmtpServer):
         return
-    if _is_local(urlsplit(settings.site.url).hostname or ""):
+    host = urlsplit(settings.site.url).hostname or ""
+    if is_loopback(host) or host in {"0.0.0.0", "::"}:  # noqa: S104 - compared, not bound
         yield (
             ("site", "url"),
             f"mails will hold links to {settings.site.url}, which no reader can reach: unsubscribing and feeds will "
             "not work; set site.url to the web server's public address",
         )
     sender = settings.email.sender
-    if _is_local(sender.domain):
+    if is_loopback(sender.domain):
         yield (
             ("email", "from"),
             f"mails will come from {sender.address}, which servers refuse or put to spam; set email.from to an address of yours",
         )
-
-
-def _is_local(host: str) -> bool:
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return address.is_loopback or address.is_unspecified
 
 
 def _check(settings: Settings, _: Sequence[Subscriber], online: bool) -> Iterator["Finding"]:
@@ -139,7 +130,7 @@ def _check(settings: Settings, _: Sequence[Subscriber], online: bool) -> Iterato
         return
     for key, warning in _warnings(settings):
         yield finding(KIND, ".".join(key), warning)
-    if transport.security == "none" and not _is_local(transport.host):
+    if transport.security == "none" and not is_loopback(transport.host):
         yield finding(KIND, "no TLS", f"{transport} is spoken to without TLS; use smtp:// or smtps://")
     if transport.user and not settings.email.password.get_secret_value():
         yield finding(KIND, "no password", f"{transport.user} logs in to {transport} without a password")
