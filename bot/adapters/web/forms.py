@@ -332,6 +332,8 @@ def client_of(request: Request) -> str:
         address = ipaddress.ip_address(peer)
     except ValueError:
         return peer
+    if isinstance(address, ipaddress.IPv6Address) and (mapped := address.ipv4_mapped):
+        address = mapped  # a server that listens on [::] sees IPv4 clients so
     if isinstance(address, ipaddress.IPv6Address):
         return str(ipaddress.ip_network((address, 64), strict=False))
     return str(address)
