@@ -9,9 +9,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from bot import __version__
-from bot.adapters.web.answers import JSON, PUBLIC, Answer, answer
 from bot.adapters.web.pages import PAGE_SIZE
 from bot.adapters.web.papers import MOST_DAYS, PREVIEW_DAYS, number_parameter, query_parameter
+from bot.adapters.web.responses import JSON, PUBLIC, PreparedResponse, prepare
 from bot.adapters.web.site import WebSite
 from bot.domain.analysis.preview import Match
 from bot.domain.card import Card, card_of
@@ -45,7 +45,7 @@ class ApiEndpoints:
             result = self._service.finder.search(query, start=start, limit=PAGE_SIZE)
             return _page(page, result.total, [self._match(query, match) for match in result.matches])
 
-        return await self._query_answer(request, make)
+        return await self._respond(request, make)
 
     async def paper(self, request: Request) -> Response:
         """One paper."""
@@ -59,7 +59,7 @@ class ApiEndpoints:
                 raise HTTPException(404)
             return self._paper(stored.paper)
 
-        return await self._query_answer(request, make)
+        return await self._respond(request, make)
 
     async def preview(self, request: Request) -> Response:
         """Preview of a query: how often it matches, samples, near misses, and spellings that find more."""
@@ -70,26 +70,24 @@ class ApiEndpoints:
                 raise QuerySyntaxError("q is missing: a query in the query language", 0)
             return self._preview(self._service.finder.preview(query, days=days, limit=PAGE_SIZE))
 
-        return await self._query_answer(request, make)
+        return await self._respond(request, make)
 
     async def description(self, request: Request) -> Response:
         """The OpenAPI document."""
         document = openapi(self._site.pages.url)
         return await self._site.cached(request, lambda: _json(document))
 
-    async def _query_answer(
-        self, request: Request, make: Callable[[Query | None], dict[str, Any]]
-    ) -> Response:
+    async def _respond(self, request: Request, make: Callable[[Query | None], dict[str, Any]]) -> Response:
         text = query_parameter(request)
 
-        def answer_or_fault() -> Answer:
+        def result_or_fault() -> PreparedResponse:
             try:
                 return _json(make(parse(text) if text else None))
             except QuerySyntaxError as error:
                 fault = {"error": str(error), "parameter": "q", "position": error.position}
                 return _json(fault, status=400)
 
-        return await self._site.cached(request, answer_or_fault)
+        return await self._site.cached(request, result_or_fault)
 
     def _paper(self, paper: Paper, reason: Reason | None = None) -> dict[str, Any]:
         card = card_of(Item(paper=paper, reasons=(reason,) if reason else ()), language="en")
@@ -147,9 +145,9 @@ def _page(page: int, total: int, papers: list[dict[str, Any]]) -> dict[str, Any]
     return {"total": total, "page": page, "pages": -(-total // PAGE_SIZE), "papers": papers}
 
 
-def _json(value: dict[str, Any], *, status: int = 200) -> Answer:
+def _json(value: dict[str, Any], *, status: int = 200) -> PreparedResponse:
     body = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
-    return answer(body, JSON, cache=PUBLIC, status=status, headers=_HEADERS)
+    return prepare(body, JSON, cache=PUBLIC, status=status, headers=_HEADERS)
 
 
 _TEXT: dict[str, Any] = {"type": "string"}
@@ -202,7 +200,7 @@ SCHEMAS: dict[str, Any] = {
     ),
     "Error": {**_object(error=_TEXT, parameter=_TEXT, position=_COUNT), "required": ["error"]},
 }  # fmt: skip
-"""Schemas of the API's answers."""
+"""Schemas of the API's responses."""
 
 
 def openapi(url: str) -> dict[str, Any]:

@@ -6,7 +6,6 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.routing import Route, Router
 
-from bot.adapters.web.answers import FRESH_FOR, AnswerCache
 from bot.adapters.web.api import ApiEndpoints
 from bot.adapters.web.feeds import FeedEndpoints, FeedFormats
 from bot.adapters.web.forms import FormEndpoints
@@ -14,6 +13,7 @@ from bot.adapters.web.middleware import Middleware
 from bot.adapters.web.negotiation import language_of
 from bot.adapters.web.pages import Pages, QuizProvider, original_questions, static_files
 from bot.adapters.web.papers import PaperEndpoints
+from bot.adapters.web.responses import FRESH_FOR, ResponseCache
 from bot.adapters.web.service import WebService
 from bot.adapters.web.site import MAX_BODY_BYTES, WebSite
 from bot.adapters.web.system import SystemEndpoints
@@ -33,7 +33,7 @@ def create_app(
     """The application over that service, whose methods run in threads.
 
     `formats` turn feeds into bytes; `quiz` gives a paper's questions, with answers only where they may be shown;
-    `fresh_for` is that of AnswerCache.
+    `fresh_for` is that of ResponseCache.
     """
     site = WebSite(
         service=service,
@@ -45,7 +45,7 @@ def create_app(
             is_open=service.is_open,
             capabilities=service.capabilities,
         ),
-        cache=AnswerCache(service.version, fresh_for=fresh_for),
+        cache=ResponseCache(service.version, fresh_for=fresh_for),
         clock=clock,
     )
     papers, feeds = PaperEndpoints(site), FeedEndpoints(site, formats)

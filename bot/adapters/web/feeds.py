@@ -10,7 +10,9 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from bot.adapters.web.answers import (
+from bot.adapters.web.negotiation import by_browser, token_of
+from bot.adapters.web.papers import query_parameter
+from bot.adapters.web.responses import (
     ATOM,
     FEED_JSON,
     NEVER,
@@ -18,12 +20,10 @@ from bot.adapters.web.answers import (
     PRIVATE,
     PUBLIC,
     XML,
-    Answer,
-    AnswerResponse,
-    answer,
+    NegotiatedResponse,
+    PreparedResponse,
+    prepare,
 )
-from bot.adapters.web.negotiation import by_browser, token_of
-from bot.adapters.web.papers import query_parameter
 from bot.adapters.web.site import WebSite
 from bot.domain.errors import QuerySyntaxError
 from bot.domain.feeds import Feed
@@ -75,24 +75,24 @@ class FeedEndpoints:
         month = date(int(matched[1]), int(matched[2]), 1)
         now = self._site.clock.now()
 
-        def make() -> Answer:
+        def make() -> PreparedResponse:
             feed = self._service.feeds.month(month)
             if feed is None:
                 raise HTTPException(404)
             if self._service.feeds.is_closed(month, now):
                 document = self._formats.archived(f"{month:%Y-%m}", lambda: self._formats.atom(feed))
-                return answer(document, ATOM, cache="public, max-age=86400")
-            return answer(self._formats.atom(feed), ATOM, cache=PUBLIC, modified=feed.updated)
+                return prepare(document, ATOM, cache="public, max-age=86400")
+            return prepare(self._formats.atom(feed), ATOM, cache=PUBLIC, modified=feed.updated)
 
         return await self._site.cached(request, make)
 
     async def opml(self, request: Request) -> Response:
         """The public feeds as OPML, which feed readers import."""
 
-        def make() -> Answer:
+        def make() -> PreparedResponse:
             pages = self._site.pages
             feeds = [(pages.title, f"{pages.url}/feed.atom")]
-            return answer(self._formats.opml(pages.title, feeds), OPML, cache=PUBLIC)
+            return prepare(self._formats.opml(pages.title, feeds), OPML, cache=PUBLIC)
 
         return await self._site.cached(request, make)
 
@@ -104,7 +104,7 @@ class FeedEndpoints:
             except QuerySyntaxError as error:
                 return _refusal(text, error)
 
-        def make() -> Answer:
+        def make() -> PreparedResponse:
             if not text:
                 feed = self._service.feeds.everything()
             else:
@@ -116,7 +116,7 @@ class FeedEndpoints:
     async def _private(self, request: Request, render: Render, media_type: str) -> Response:
         token = token_of(request)
 
-        def make() -> Answer:
+        def make() -> PreparedResponse:
             feed = self._service.feeds.of_token(token)
             if feed is None:
                 raise HTTPException(404)
@@ -124,7 +124,7 @@ class FeedEndpoints:
             # compares that date would not fetch them.
             return _document(request, render(feed), media_type, PRIVATE, None, private=True)
 
-        return AnswerResponse(await asyncio.to_thread(make))
+        return NegotiatedResponse(await asyncio.to_thread(make))
 
 
 def _document(
@@ -135,7 +135,7 @@ def _document(
     modified: datetime | None,
     *,
     private: bool = False,
-) -> Answer:
+) -> PreparedResponse:
     """The feed document. A browser gets Atom as plain XML, which it shows with the document's style sheet."""
     if media_type != ATOM:
         headers = {}
@@ -145,7 +145,7 @@ def _document(
         headers = {"Vary": "Accept"}
     if private:
         headers["X-Robots-Tag"] = "noindex"
-    return answer(body, media_type, cache=cache, modified=modified, headers=headers)
+    return prepare(body, media_type, cache=cache, modified=modified, headers=headers)
 
 
 def _refusal(text: str, error: QuerySyntaxError) -> Response:

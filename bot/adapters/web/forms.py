@@ -12,9 +12,9 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from bot.adapters.web.answers import NEVER
 from bot.adapters.web.negotiation import language_of, token_of
 from bot.adapters.web.pages import PageLanguage, SubscriberPreferences, refusal_text
+from bot.adapters.web.responses import NEVER
 from bot.adapters.web.site import WebSite, private_page, read_body
 from bot.domain.errors import DeliveryError, QuerySyntaxError
 from bot.domain.papers import PaperId, parse_paper_id

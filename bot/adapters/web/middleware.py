@@ -1,4 +1,4 @@
-"""Middleware around the application: cached answers, security headers, the path prefix, and unexpected errors."""
+"""Middleware around the application: cached responses, security headers, the path prefix, and unexpected errors."""
 
 import logging
 import traceback
@@ -8,14 +8,14 @@ from starlette.datastructures import MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from bot.adapters.web.answers import SECURITY_HEADERS, Answer, AnswerCache
 from bot.adapters.web.negotiation import cache_key
+from bot.adapters.web.responses import SECURITY_HEADERS, PreparedResponse, ResponseCache
 
 log = logging.getLogger(__name__)
 
 
 class Middleware:
-    """ASGI middleware: answers from the cache, adds the security headers, and turns an unexpected error into the response
+    """ASGI middleware: responds from the cache, adds the security headers, and turns an unexpected error into the response
     of `on_error` and a log line.
 
     The log line has neither path nor error text: both may hold a reader's token. `prefix` is the path below which
@@ -23,7 +23,7 @@ class Middleware:
     """
 
     def __init__(
-        self, app: ASGIApp, *, cache: AnswerCache, prefix: str, on_error: Callable[[Scope], Response]
+        self, app: ASGIApp, *, cache: ResponseCache, prefix: str, on_error: Callable[[Scope], Response]
     ) -> None:
         self._app = app
         self.cache = cache
@@ -35,8 +35,8 @@ class Middleware:
             await self._app(scope, receive, send)
             return
         scope = self._below_prefix(scope)
-        if (answer := self.cached(scope)) is not None:
-            await answer.send(scope, send)
+        if (response := self.cached(scope)) is not None:
+            await response.send(scope, send)
             return
         scope["app"] = (
             self  # Starlette's router raises HTTPException only where the scope names an application
@@ -67,8 +67,8 @@ class Middleware:
                 raise ConnectionAbortedError("the response had begun") from None
             await self._on_error(scope)(scope, receive, send_with_headers)
 
-    def cached(self, scope: Scope) -> Answer | None:
-        """The cached answer to this request; None where there is none."""
+    def cached(self, scope: Scope) -> PreparedResponse | None:
+        """The cached response to this request; None where there is none."""
         if scope["method"] not in {"GET", "HEAD"}:
             return None
         return self.cache.cached(cache_key(self._below_prefix(scope)))

@@ -1,4 +1,4 @@
-"""Negotiation: the language of a request, its token, and the cache key of its answer."""
+"""Negotiation: the language of a request, its token, and the cache key of its response."""
 
 import re
 from contextlib import suppress
@@ -23,7 +23,7 @@ def language_of(scope: Scope) -> PageLanguage:
 
 
 def cache_key(scope: Scope) -> tuple[str, bytes, str, bool]:
-    """The key of a request's answer in the cache: path, query string, language, and whether it is a feed for a person."""
+    """The key of a request's response in the cache: path, query string, language, and whether it is a feed for a person."""
     path = scope["path"]
     is_feed_in_browser = path.endswith(".atom") and by_browser(scope)
     return path, _read_parameters(scope["query_string"]), language_of(scope).code, is_feed_in_browser

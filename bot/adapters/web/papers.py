@@ -9,10 +9,10 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from bot.adapters.web.answers import Answer
 from bot.adapters.web.negotiation import language_of
 from bot.adapters.web.pages import PAGE_SIZE, QueryFault
-from bot.adapters.web.site import ParameterRefused, WebSite, html_answer
+from bot.adapters.web.responses import PreparedResponse
+from bot.adapters.web.site import ParameterRefused, WebSite, prepare_page
 from bot.domain.errors import PaperboyError, QuerySyntaxError
 from bot.domain.papers import parse_paper_id
 from bot.domain.query import Query, parse
@@ -38,16 +38,16 @@ class PaperEndpoints:
     async def front(self, request: Request) -> Response:
         language = language_of(request.scope)
 
-        def make() -> Answer:
+        def make() -> PreparedResponse:
             days = self._service.days()
-            return html_answer(self._pages.front(language, days, self._service.newest_days(days)))
+            return prepare_page(self._pages.front(language, days, self._service.newest_days(days)))
 
         return await self._cached(request, make)
 
     async def days(self, request: Request) -> Response:
         language = language_of(request.scope)
         return await self._cached(
-            request, lambda: html_answer(self._pages.days(language, self._service.days()))
+            request, lambda: prepare_page(self._pages.days(language, self._service.days()))
         )
 
     async def day(self, request: Request) -> Response:
@@ -61,10 +61,10 @@ class PaperEndpoints:
             if str(day) != day_text:
                 return RedirectResponse(f"{self._pages.base}/digests/{day}", status_code=301)
 
-        def make() -> Answer:
+        def make() -> PreparedResponse:
             papers = [stored.paper for stored in self._service.on_day(day)]
             page = self._pages.day(language, day, self._service.days(), papers)
-            return html_answer(page, status=200 if papers else 404)
+            return prepare_page(page, status=200 if papers else 404)
 
         return await self._cached(request, make)
 
@@ -76,12 +76,12 @@ class PaperEndpoints:
         if paper_id != written_id:
             return RedirectResponse(self._pages.paper_path(paper_id), status_code=301)
 
-        def make() -> Answer:
+        def make() -> PreparedResponse:
             stored = self._service.paper(paper_id)
             if stored is None:
                 raise HTTPException(404)
             relations = self._service.finder.relations(stored.paper)
-            return html_answer(self._pages.paper(language, stored, relations))
+            return prepare_page(self._pages.paper(language, stored, relations))
 
         return await self._cached(request, make)
 
@@ -91,17 +91,17 @@ class PaperEndpoints:
             return RedirectResponse(self._pages.paper_path(paper), status_code=302)
         page = number_parameter(request, "page", 1, _LAST_PAGE)
 
-        def make() -> Answer:
+        def make() -> PreparedResponse:
             if not text:
-                return html_answer(self._pages.search(language, "", None, page=1))
+                return prepare_page(self._pages.search(language, "", None, page=1))
             try:
                 result = self._service.finder.search(
                     parse(text), start=(page - 1) * PAGE_SIZE, limit=PAGE_SIZE
                 )
             except QuerySyntaxError as error:
                 fault = QueryFault.of(text, error, language.code)
-                return html_answer(self._pages.search(language, text, fault, page=1), status=400)
-            return html_answer(self._pages.search(language, text, result, page=page))
+                return prepare_page(self._pages.search(language, text, fault, page=1), status=400)
+            return prepare_page(self._pages.search(language, text, result, page=page))
 
         return await self._cached(request, make)
 
@@ -112,35 +112,37 @@ class PaperEndpoints:
             200 if "live" in request.query_params else 400
         )  # a half-typed query is no failed request
 
-        def make() -> Answer:
+        def make() -> PreparedResponse:
             if not text:
-                return html_answer(self._pages.preview(language, "", None, days=days))
+                return prepare_page(self._pages.preview(language, "", None, days=days))
             try:
                 preview = self._service.finder.preview(parse(text), days=days, limit=_SAMPLES)
             except QuerySyntaxError as error:
                 fault = QueryFault.of(text, error, language.code)
-                return html_answer(self._pages.preview(language, text, fault, days=days), status=fault_status)
+                return prepare_page(
+                    self._pages.preview(language, text, fault, days=days), status=fault_status
+                )
             bot = self._service.bot_name()
-            return html_answer(self._pages.preview(language, text, preview, days=days, bot=bot))
+            return prepare_page(self._pages.preview(language, text, preview, days=days, bot=bot))
 
         return await self._cached(request, make)
 
     async def trends(self, request: Request) -> Response:
         language, text = language_of(request.scope), query_parameter(request)
 
-        def make() -> Answer:
+        def make() -> PreparedResponse:
             try:
                 queries = parsed_queries(text)
             except QuerySyntaxError as error:
                 fault = QueryFault.of(text, error, language.code)
-                return html_answer(self._pages.trends(language, text, fault), status=400)
+                return prepare_page(self._pages.trends(language, text, fault), status=400)
             trends = self._service.finder.trends(queries, weeks=TREND_WEEKS)
-            return html_answer(self._pages.trends(language, text, trends))
+            return prepare_page(self._pages.trends(language, text, trends))
 
         return await self._cached(request, make)
 
-    async def _cached(self, request: Request, make: Callable[[], Answer]) -> Response:
-        """The cached answer. The first request starts the warm-up, so that a server without readers never pays for it."""
+    async def _cached(self, request: Request, make: Callable[[], PreparedResponse]) -> Response:
+        """The cached response. The first request starts the warm-up, so that a server without readers never pays for it."""
         if not self._is_warmed_up:
             self._is_warmed_up = True
             asyncio.get_running_loop().run_in_executor(None, self._warm_up)

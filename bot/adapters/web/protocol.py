@@ -1,6 +1,6 @@
-"""HTTP/1.1 protocol of a connection: uvicorn's, with limits on request heads and shortcuts for cached answers.
+"""HTTP/1.1 protocol of a connection: uvicorn's, with limits on request heads and shortcuts for cached responses.
 
-A cached answer is written without a task of its own. Where a request equals an earlier one byte for byte, it is not even
+A cached response is written without a task of its own. Where a request equals an earlier one byte for byte, it is not even
 parsed: between two requests, equal bytes are an equal request.
 """
 
@@ -12,8 +12,8 @@ from starlette.types import Scope
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE as STATUS_LINES
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from bot.adapters.web.answers import Reply
 from bot.adapters.web.middleware import Middleware
+from bot.adapters.web.responses import WireResponse
 
 MAX_HEAD_BYTES = 16_384
 HEAD_SECONDS = 10
@@ -38,9 +38,9 @@ class HttpProtocol(HttpToolsProtocol):
     """True from the first byte of a request to the last of its body."""
     _messages = 0
     """Requests that began in the bytes received last."""
-    _reply: Reply | None = None
-    """The reply to the newest request, where its answer was cached."""
-    _replied_at = 0.0
+    _wire_response: WireResponse | None = None
+    """The response to the newest request, where it was cached."""
+    _responded_at = 0.0
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -54,23 +54,23 @@ class HttpProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         if self._cache is not None and self._is_between_messages:
-            reply = self._cache.reply(data)
-            if reply is not None:
-                self._write_cached(reply)
+            response = self._cache.wire_response(data)
+            if response is not None:
+                self._write_cached(response)
                 return
-        self._messages, self._reply = 0, None
+        self._messages, self._wire_response = 0, None
         super().data_received(data)
         if self._in_head:
             self._head_bytes += len(data)
             if self._head_bytes > MAX_HEAD_BYTES:
                 self._refuse()
-        elif self._reply is not None and self._messages == 1 and self._is_between_messages:
-            assert self._cache is not None  # only the cache gives replies
-            self._cache.cache_reply(data, self._reply)
+        elif self._wire_response is not None and self._messages == 1 and self._is_between_messages:
+            assert self._cache is not None  # only the cache gives these
+            self._cache.cache_wire_response(data, self._wire_response)
 
     @property
     def _is_between_messages(self) -> bool:
-        """Whether the next byte begins a request, and the client has read all answers before."""
+        """Whether the next byte begins a request, and the client has read all responses before."""
         return not (
             self._in_message
             or self._head_bytes
@@ -99,47 +99,47 @@ class HttpProtocol(HttpToolsProtocol):
         super().on_headers_complete()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
-        """Write a cached answer at once; start a task for any other."""
-        answer = app.cached(_scope(cycle)) if isinstance(app, Middleware) else None
+        """Write a cached response at once; start a task for any other."""
+        response = app.cached(_scope(cycle)) if isinstance(app, Middleware) else None
         if (
-            answer is None
+            response is None
             or not cycle.keep_alive
             or cycle.waiting_for_100_continue
-            or self.flow.write_paused  # the client reads slowly, and unread answers take memory
+            or self.flow.write_paused  # the client reads slowly, and unread responses take memory
         ):
             super()._start_asgi_task(cycle, app)
             return
-        self._reply = answer.reply(_scope(cycle))
-        self._write(self._reply)
+        self._wire_response = response.for_wire(_scope(cycle))
+        self._write(self._wire_response)
         cycle.response_started = cycle.response_complete = True
         cycle.on_response()
 
-    def _write_cached(self, reply: Reply) -> None:
-        """Write the cached reply; the keep-alive timer runs on and is extended when it fires."""
+    def _write_cached(self, response: WireResponse) -> None:
+        """Write the cached response; the keep-alive timer runs on and is extended when it fires."""
         if self._in_head:
             self._in_head = False
             self._end_wait()
-        self._write(reply)
+        self._write(response)
         self.server_state.total_requests += 1
-        self._replied_at = self.loop.time()
+        self._responded_at = self.loop.time()
         if self.timeout_keep_alive_task is None:
             self.timeout_keep_alive_handler()
 
-    def _write(self, reply: Reply) -> None:
+    def _write(self, response: WireResponse) -> None:
         head = (
-            STATUS_LINES[reply.status]
+            STATUS_LINES[response.status]
             + _default_header_lines(self.server_state.default_headers)
-            + reply.headers
+            + response.headers
         )
-        if len(reply.body) <= _IN_ONE_WRITE:
-            self.transport.write(head + reply.body)
+        if len(response.body) <= _IN_ONE_WRITE:
+            self.transport.write(head + response.body)
             return
         self.transport.write(head)
-        self.transport.write(reply.body)
+        self.transport.write(response.body)
 
     def timeout_keep_alive_handler(self) -> None:
-        """Close the idle connection; after a reply meanwhile, wait again from that reply."""
-        left = self._replied_at + self.timeout_keep_alive - self.loop.time()
+        """Close the idle connection; after a response meanwhile, wait again from that."""
+        left = self._responded_at + self.timeout_keep_alive - self.loop.time()
         if left <= 0:
             self._close()
             return

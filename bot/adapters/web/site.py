@@ -10,9 +10,17 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
-from bot.adapters.web.answers import HTML, NEVER, PUBLIC, Answer, AnswerCache, AnswerResponse, answer
 from bot.adapters.web.negotiation import cache_key, language_of
 from bot.adapters.web.pages import PageLanguage, Pages
+from bot.adapters.web.responses import (
+    HTML,
+    NEVER,
+    PUBLIC,
+    NegotiatedResponse,
+    PreparedResponse,
+    ResponseCache,
+    prepare,
+)
 from bot.adapters.web.service import WebService
 from bot.pipeline.ports import Clock
 
@@ -54,12 +62,12 @@ class WebSite:
 
     service: WebService
     pages: Pages
-    cache: AnswerCache
+    cache: ResponseCache
     clock: Clock
 
-    async def cached(self, request: Request, make: Callable[[], Answer]) -> Response:
-        """The cached answer to this request, made by `make()` once per revision of the state."""
-        return AnswerResponse(await self.cache.get(cache_key(request.scope), make))
+    async def cached(self, request: Request, make: Callable[[], PreparedResponse]) -> Response:
+        """The cached response to this request, made by `make()` once per revision of the state."""
+        return NegotiatedResponse(await self.cache.get(cache_key(request.scope), make))
 
     def message(
         self,
@@ -104,9 +112,9 @@ class WebSite:
         return page
 
 
-def html_answer(page: str, *, status: int = 200) -> Answer:
+def prepare_page(page: str, *, status: int = 200) -> PreparedResponse:
     """A public page, which varies with the reader's language."""
-    return answer(page, HTML, cache=PUBLIC, status=status, headers={"Vary": "Accept-Language"})
+    return prepare(page, HTML, cache=PUBLIC, status=status, headers={"Vary": "Accept-Language"})
 
 
 def private_page(page: str, status: int = 200) -> Response:

@@ -5,8 +5,8 @@ import asyncio
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from bot.adapters.web.answers import FOREVER, METRICS, NEVER, PUBLIC, answer
 from bot.adapters.web.pages import static_files
+from bot.adapters.web.responses import FOREVER, METRICS, NEVER, PUBLIC, prepare
 from bot.adapters.web.site import WebSite
 from bot.domain.errors import PaperboyError
 
@@ -55,14 +55,14 @@ class SystemEndpoints:
         lines = ["User-agent: *", *(f"Disallow: {self._site.pages.base}{path}" for path in _DISALLOWED)]
         text = "\n".join(lines) + "\n"
         return await self._site.cached(
-            request, lambda: answer(text, "text/plain; charset=utf-8", cache=PUBLIC)
+            request, lambda: prepare(text, "text/plain; charset=utf-8", cache=PUBLIC)
         )
 
     async def static(self, request: Request, name: str) -> Response:
         file = static_files()[name]
         current = request.query_params.get("v") == file.version
         return await self._site.cached(
-            request, lambda: answer(file.body, file.media_type, cache=FOREVER if current else PUBLIC)
+            request, lambda: prepare(file.body, file.media_type, cache=FOREVER if current else PUBLIC)
         )
 
 

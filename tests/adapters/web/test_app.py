@@ -104,10 +104,10 @@ async def test_gzip_goes_to_clients_that_accept_it_and_has_its_own_etag(client: 
 
 
 async def test_compressed_bytes_are_the_same_every_time(app, service: FakeService) -> None:
-    from bot.adapters.web.answers import answer
+    from bot.adapters.web.responses import prepare
 
     body = render_atom(service.feed)
-    first, second = (answer(body, "x", cache="y").encoded["gzip"] for _ in range(2))
+    first, second = (prepare(body, "x", cache="y").encoded["gzip"] for _ in range(2))
     assert first == second
     assert gzip.decompress(first) == body
 

@@ -9,8 +9,8 @@ import httpx
 import pytest
 
 from bot.adapters.web import protocol
-from bot.adapters.web.answers import Reply
 from bot.adapters.web.middleware import Middleware
+from bot.adapters.web.responses import WireResponse
 from bot.adapters.web.server import WebServer, serve
 from bot.domain.errors import UsageError
 from tests.adapters.web.conftest import FEED_TOKEN, MAIL_TOKEN, FakeService, an_app
@@ -213,7 +213,7 @@ async def test_a_request_that_comes_again_gets_the_same_answer_without_being_par
     assert await line.say(FEED) == first  # kept
     monkeypatch.setattr(protocol.HttpProtocol, "on_message_begin", lambda self: pytest.fail("was parsed"))
     assert await line.say(FEED) == first
-    assert cached.cache.reply(FEED) is not None
+    assert cached.cache.wire_response(FEED) is not None
 
 
 async def test_a_changed_state_gives_another_answer_to_the_same_request(
@@ -247,15 +247,15 @@ async def test_requests_in_one_segment_get_an_answer_each_and_count_as_several(
     feed = await line.say(FEED)
     assert await line.say(FEED + FEED) == feed
     assert await line.answer() == feed
-    assert cached.cache.reply(FEED + FEED) is None
+    assert cached.cache.wire_response(FEED + FEED) is None
     assert await line.say(FEED[:20], FEED[20:]) == feed
-    assert cached.cache.reply(FEED[20:]) is None
+    assert cached.cache.wire_response(FEED[20:]) is None
 
 
 async def test_private_answers_are_not_cached(line: Line, cached: Middleware) -> None:
     request = f"GET /feeds/{FEED_TOKEN}.atom HTTP/1.1\r\nHost: a\r\n\r\n".encode()
     assert await line.say(request) == await line.say(request)
-    assert cached.cache.reply(request) is None
+    assert cached.cache.wire_response(request) is None
 
 
 async def test_an_idle_connection_is_closed_and_one_in_use_is_not(line: Line) -> None:
@@ -264,7 +264,7 @@ async def test_an_idle_connection_is_closed_and_one_in_use_is_not(line: Line) ->
     await line.say(FEED)
     line.protocol.timeout_keep_alive_handler()
     assert not line.protocol.transport.is_closing()
-    line.protocol._replied_at = 0.0
+    line.protocol._responded_at = 0.0
     line.protocol.timeout_keep_alive_handler()
     assert await _is_closed(line.reader)
 
@@ -301,7 +301,7 @@ async def test_a_client_that_does_not_read_takes_no_memory(line: Line) -> None:
 async def test_very_many_replies_are_dropped_and_long_requests_never_cached(cached: Middleware) -> None:
     cached.cache._asked_at = asyncio.get_running_loop().time()
     for number in range(2_000):
-        cached.cache.cache_reply(b"%d" % number, Reply(status=200, headers=b"", body=b""))
-    assert len(cached.cache._replies) < 1_025
-    cached.cache.cache_reply(b"x" * 3_000, Reply(status=200, headers=b"", body=b""))
-    assert cached.cache.reply(b"x" * 3_000) is None
+        cached.cache.cache_wire_response(b"%d" % number, WireResponse(status=200, headers=b"", body=b""))
+    assert len(cached.cache._wire_responses) < 1_025
+    cached.cache.cache_wire_response(b"x" * 3_000, WireResponse(status=200, headers=b"", body=b""))
+    assert cached.cache.wire_response(b"x" * 3_000) is None

@@ -1,6 +1,4 @@
-"""Answer: a response before content negotiation (RFC 9110), compressed once; and the cache of answers for one revision of
-the state.
-"""
+"""Responses: prepared before content negotiation (RFC 9110), compressed once, and cached for one revision of the state."""
 
 import asyncio
 import gzip
@@ -47,23 +45,23 @@ FRESH_FOR = 0.1
 """Seconds after which the revision of the state is asked for again."""
 
 _LONGEST_REQUEST = 2_048
-"""Bytes of a request whose reply is cached at most."""
+"""Bytes of a request that is cached with its response at most."""
 _MOST_BYTES = 64_000_000
-"""Size of all cached answers together; one that takes over a quarter of it is not cached."""
-_MOST_REPLIES = 1_024
+"""Size of all cached responses together; one that takes over a quarter of it is not cached."""
+_MOST_WIRE_RESPONSES = 1_024
 _WORTH_ZIPPING = 1_000
 _ENCODINGS = ("br", "gzip")
 """The supported codings, preferred first where a client weighs them alike."""
 
 _MOST_THREADS = 4
-"""Answers that are made at the same time: more wait, so that sending and ingest are not starved."""
+"""Responses that are made at the same time: more wait, so that sending and ingest are not starved."""
 
 OK, NOT_MODIFIED = 200, 304
 RawHeaders = list[tuple[bytes, bytes]]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answer:
+class PreparedResponse:
     """A response before content negotiation.
 
     `tag` is a hash of the body, for its ETag; `encoded` holds the compressed body by coding where that is shorter.
@@ -124,11 +122,11 @@ class Answer:
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": self._body(scope, status, coding)})
 
-    def reply(self, scope: Scope) -> "Reply":
+    def for_wire(self, scope: Scope) -> "WireResponse":
         """The response that this request negotiates, as bytes of the wire."""
         status, coding = self._negotiate(scope)
         full, not_modified = self._lines[coding]
-        return Reply(
+        return WireResponse(
             status=status,
             headers=not_modified if status == NOT_MODIFIED else full,
             body=self._body(scope, status, coding),
@@ -167,7 +165,7 @@ class Answer:
         return _whole_second(self.modified) <= since.replace(tzinfo=UTC)
 
 
-class Reply(NamedTuple):
+class WireResponse(NamedTuple):
     """A response as bytes of the wire: `headers` include the empty line that ends them, but no status line."""
 
     status: int
@@ -175,18 +173,18 @@ class Reply(NamedTuple):
     body: bytes
 
 
-class AnswerResponse(Response):
-    """Adapter: an Answer as a response of Starlette."""
+class NegotiatedResponse(Response):
+    """A response of Starlette that sends what the request negotiates."""
 
-    def __init__(self, content: Answer) -> None:
+    def __init__(self, content: PreparedResponse) -> None:
         super().__init__(status_code=content.status)
-        self._answer = content
+        self._content = content
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
-        await self._answer.send(scope, send)
+        await self._content.send(scope, send)
 
 
-def answer(
+def prepare(
     body: bytes | str,
     media_type: str,
     *,
@@ -194,10 +192,10 @@ def answer(
     modified: datetime | None = None,
     status: int = 200,
     headers: Mapping[str, str] | None = None,
-) -> Answer:
-    """The answer with that body. Deterministic: equal bodies have equal tags and equal compressed bytes."""
+) -> PreparedResponse:
+    """The response with that body. Deterministic: equal bodies have equal tags and equal compressed bytes."""
     data = body.encode() if isinstance(body, str) else body
-    return Answer(
+    return PreparedResponse(
         body=data,
         media_type=media_type,
         tag=hashlib.sha256(media_type.encode() + data).hexdigest()[:32],
@@ -208,11 +206,11 @@ def answer(
     )
 
 
-class AnswerCache:
-    """Cache of the answers for one revision of the state (least recently used out first).
+class ResponseCache:
+    """Cache of the responses for one revision of the state (least recently used out first).
 
-    An answer is made once, in a thread, however many requests wait for it. A new revision empties the cache. The
-    revision is asked for at most every `fresh_for` seconds, so an answer may be that much older than the state.
+    A response is made once, in a thread, however many requests wait for it. A new revision empties the cache. The
+    revision is asked for at most every `fresh_for` seconds, so a response may be that much older than the state.
     """
 
     def __init__(self, revision: Callable[[], str], *, fresh_for: float = FRESH_FOR) -> None:
@@ -221,43 +219,43 @@ class AnswerCache:
         self._revision: str | None = None
         self._asked_at = float("-inf")
         self._asking_lock = asyncio.Lock()
-        self._answers: OrderedDict[Hashable, Answer] = OrderedDict()
-        self._replies: dict[bytes, Reply] = {}
+        self._responses: OrderedDict[Hashable, PreparedResponse] = OrderedDict()
+        self._wire_responses: dict[bytes, WireResponse] = {}
         self._size = 0
-        self._pending: dict[tuple[str, Hashable], asyncio.Future[Answer]] = {}
+        self._pending: dict[tuple[str, Hashable], asyncio.Future[PreparedResponse]] = {}
         self._threads = asyncio.Semaphore(_MOST_THREADS)
 
-    def cached(self, key: Hashable) -> Answer | None:
-        """The answer if it is cached and the revision is fresh; None otherwise. Never waits."""
+    def cached(self, key: Hashable) -> PreparedResponse | None:
+        """The response if it is cached and the revision is fresh; None otherwise. Never waits."""
         if not self._is_fresh():
             return None
-        answer = self._answers.get(key)
-        if answer is not None:
-            self._answers.move_to_end(key)
-        return answer
+        response = self._responses.get(key)
+        if response is not None:
+            self._responses.move_to_end(key)
+        return response
 
-    def reply(self, request: bytes) -> Reply | None:
-        """The reply to exactly these bytes if it is cached and the revision is fresh; None otherwise.
+    def wire_response(self, request: bytes) -> WireResponse | None:
+        """The response to exactly these bytes if it is cached and the revision is fresh; None otherwise.
 
         It pays since feed readers send the same request again and again.
         """
-        return self._replies.get(request) if self._is_fresh() else None
+        return self._wire_responses.get(request) if self._is_fresh() else None
 
-    def cache_reply(self, request: bytes, reply: Reply) -> None:
-        """Cache the reply that an answer of this revision gave to a complete request of these bytes."""
+    def cache_wire_response(self, request: bytes, response: WireResponse) -> None:
+        """Cache the response of this revision to a complete request of these bytes."""
         if len(request) > _LONGEST_REQUEST or not self._is_fresh():
             return
-        if len(self._replies) >= _MOST_REPLIES:
-            self._replies.clear()
-        self._replies[request] = reply
+        if len(self._wire_responses) >= _MOST_WIRE_RESPONSES:
+            self._wire_responses.clear()
+        self._wire_responses[request] = response
 
     def _is_fresh(self) -> bool:
         return asyncio.get_running_loop().time() - self._asked_at <= self._fresh_for
 
-    async def get(self, key: Hashable, make: Callable[[], Answer]) -> Answer:
-        """The cached answer of this revision, or else that of `make()`, which runs in a thread."""
+    async def get(self, key: Hashable, make: Callable[[], PreparedResponse]) -> PreparedResponse:
+        """The cached response of this revision, or else that of `make()`, which runs in a thread."""
         revision = await self.revision()
-        cached = self._answers.get(key)
+        cached = self._responses.get(key)
         if cached is not None:
             return cached
         name = revision, key
@@ -276,23 +274,25 @@ class AnswerCache:
                     asked_at = loop.time()
                     revision = await asyncio.to_thread(self._read_revision)
                     if revision != self._revision:
-                        self._answers.clear()
-                        self._replies.clear()
+                        self._responses.clear()
+                        self._wire_responses.clear()
                         self._size = 0
                         self._revision = revision
                     self._asked_at = asked_at
         return self._revision
 
-    async def _make(self, revision: str, key: Hashable, make: Callable[[], Answer]) -> Answer:
+    async def _make(
+        self, revision: str, key: Hashable, make: Callable[[], PreparedResponse]
+    ) -> PreparedResponse:
         async with self._threads:
             made = await asyncio.to_thread(make)
-        # The revision was read before the answer was made: a change meanwhile gives the next request a new revision.
+        # The revision was read before the response was made: a change meanwhile gives the next request a new revision.
         if revision == self._revision and made.size <= _MOST_BYTES // 4:
-            self._answers[key] = made
+            self._responses[key] = made
             self._size += made.size
             while self._size > _MOST_BYTES:
-                self._size -= self._answers.popitem(last=False)[1].size
-                self._replies.clear()  # they may hold the removed body
+                self._size -= self._responses.popitem(last=False)[1].size
+                self._wire_responses.clear()  # they may hold the removed body
         return made
 
 
