@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from bot import __version__
-from bot.adapters.web.pages import PAGE_SIZE
+from bot.adapters.web.pages.queries import PAGE_SIZE
 from bot.adapters.web.papers import MOST_DAYS, PREVIEW_DAYS, number_parameter, query_parameter
 from bot.adapters.web.responses import JSON, PUBLIC, PreparedResponse, prepare
 from bot.adapters.web.site import WebSite
@@ -74,7 +74,7 @@ class ApiEndpoints:
 
     async def description(self, request: Request) -> Response:
         """The OpenAPI document."""
-        document = openapi(self._site.pages.url)
+        document = openapi(self._site.layout.url)
         return await self._site.cached(request, lambda: _json(document))
 
     async def _respond(self, request: Request, make: Callable[[Query | None], dict[str, Any]]) -> Response:
@@ -91,7 +91,7 @@ class ApiEndpoints:
 
     def _paper(self, paper: Paper, reason: Reason | None = None) -> dict[str, Any]:
         card = card_of(Item(paper=paper, reasons=(reason,) if reason else ()), language="en")
-        return {**_card_json(card), "url": f"{self._site.pages.url}/papers/{paper.id}", "why": _why(reason)}
+        return {**_card_json(card), "url": f"{self._site.layout.url}/papers/{paper.id}", "why": _why(reason)}
 
     def _match(self, query: Query, match: Match) -> dict[str, Any]:
         return self._paper(match.paper, Reason(subscription=query.text, why=match.why))

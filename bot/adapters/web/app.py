@@ -11,7 +11,10 @@ from bot.adapters.web.feeds import FeedEndpoints, FeedFormats
 from bot.adapters.web.forms import FormEndpoints
 from bot.adapters.web.middleware import Middleware
 from bot.adapters.web.negotiation import language_of
-from bot.adapters.web.pages import Pages, QuizProvider, original_questions, static_files
+from bot.adapters.web.pages.layout import Layout, static_files
+from bot.adapters.web.pages.papers import PaperPages, QuizProvider, original_questions
+from bot.adapters.web.pages.people import PersonPages
+from bot.adapters.web.pages.queries import QueryPages
 from bot.adapters.web.papers import PaperEndpoints
 from bot.adapters.web.responses import FRESH_FOR, ResponseCache
 from bot.adapters.web.service import WebService
@@ -35,16 +38,13 @@ def create_app(
     `formats` turn feeds into bytes; `quiz` gives a paper's questions, with answers only where they may be shown;
     `fresh_for` is that of ResponseCache.
     """
+    layout = Layout(title=site_title, url=site_url)
     site = WebSite(
         service=service,
-        pages=Pages(
-            title=site_title,
-            url=site_url,
-            quiz=quiz,
-            mail=service.sign_ups is not None,
-            is_open=service.is_open,
-            capabilities=service.capabilities,
-        ),
+        layout=layout,
+        papers=PaperPages(layout, quiz),
+        queries=QueryPages(layout, mail=service.sign_ups is not None, is_open=service.is_open),
+        people=PersonPages(layout, service.capabilities),
         cache=ResponseCache(service.version, fresh_for=fresh_for),
         clock=clock,
     )
@@ -103,6 +103,6 @@ def create_app(
     return Middleware(
         ExceptionMiddleware(router, handlers={HTTPException: site.http_error}),
         cache=site.cache,
-        prefix=site.pages.base,
+        prefix=layout.base,
         on_error=lambda scope: site.message(language_of(scope), 500),
     )

@@ -9,9 +9,21 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+FEWEST_BARS = 21
+"""Bars of a chart of days at least, so that the few days of a new installation are not thin bars at its end."""
 _HEIGHT = 60
 _STEP = 10
 _GAP = 2
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Chart:
+    """A chart with what stands below it: its title, and the first and the last day."""
+
+    drawing: Markup
+    title: str
+    first_day: str
+    last_day: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

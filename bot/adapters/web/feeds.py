@@ -90,9 +90,9 @@ class FeedEndpoints:
         """The public feeds as OPML, which feed readers import."""
 
         def make() -> PreparedResponse:
-            pages = self._site.pages
-            feeds = [(pages.title, f"{pages.url}/feed.atom")]
-            return prepare(self._formats.opml(pages.title, feeds), OPML, cache=PUBLIC)
+            layout = self._site.layout
+            feeds = [(layout.title, f"{layout.url}/feed.atom")]
+            return prepare(self._formats.opml(layout.title, feeds), OPML, cache=PUBLIC)
 
         return await self._site.cached(request, make)
 

@@ -13,7 +13,9 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from bot.adapters.web.negotiation import language_of, token_of
-from bot.adapters.web.pages import PageLanguage, SubscriberPreferences, refusal_text
+from bot.adapters.web.pages.layout import PageLanguage
+from bot.adapters.web.pages.people import SubscriberPreferences
+from bot.adapters.web.pages.refusals import refusal_text
 from bot.adapters.web.responses import NEVER
 from bot.adapters.web.site import WebSite, private_page, read_body
 from bot.domain.errors import DeliveryError, QuerySyntaxError
@@ -73,7 +75,7 @@ class FormEndpoints:
     def __init__(self, site: WebSite) -> None:
         self._site = site
         self._service = site.service
-        self._pages = site.pages
+        self._pages = site.people
         self._form_limit = RequestLimit()
         self._page_limit = RequestLimit(burst=60, per_second=1.0)
 
@@ -263,7 +265,7 @@ class FormEndpoints:
 
     async def _fields(self, request: Request) -> dict[str, str]:
         """The fields of a form from this site, within the rate limit of forms."""
-        refuse_cross_site(request, self._pages.url)
+        refuse_cross_site(request, self._site.layout.url)
         self._form_limit.take(client_of(request), asyncio.get_running_loop().time())
         body = await read_body(request)
         try:

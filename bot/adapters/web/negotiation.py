@@ -8,7 +8,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import Scope
 
-from bot.adapters.web.pages import PageLanguage
+from bot.adapters.web.pages.layout import PageLanguage
 from bot.domain.translations import LANGUAGES
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{16,128}")

@@ -10,7 +10,8 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from bot.adapters.web.negotiation import language_of
-from bot.adapters.web.pages import PAGE_SIZE, QueryFault
+from bot.adapters.web.pages.queries import PAGE_SIZE
+from bot.adapters.web.pages.refusals import ShownRefusal
 from bot.adapters.web.responses import PreparedResponse
 from bot.adapters.web.site import ParameterRefused, WebSite, prepare_page
 from bot.domain.errors import PaperboyError, QuerySyntaxError
@@ -32,7 +33,9 @@ class PaperEndpoints:
     def __init__(self, site: WebSite) -> None:
         self._site = site
         self._service = site.service
-        self._pages = site.pages
+        self._layout = site.layout
+        self._pages = site.papers
+        self._queries = site.queries
         self._is_warmed_up = False
 
     async def front(self, request: Request) -> Response:
@@ -59,7 +62,7 @@ class PaperEndpoints:
             except ValueError:
                 raise HTTPException(404) from None
             if str(day) != day_text:
-                return RedirectResponse(f"{self._pages.base}/digests/{day}", status_code=301)
+                return RedirectResponse(f"{self._layout.base}/digests/{day}", status_code=301)
 
         def make() -> PreparedResponse:
             papers = [stored.paper for stored in self._service.on_day(day)]
@@ -74,7 +77,7 @@ class PaperEndpoints:
         if paper_id is None:
             raise HTTPException(404)
         if paper_id != written_id:
-            return RedirectResponse(self._pages.paper_path(paper_id), status_code=301)
+            return RedirectResponse(self._layout.paths.paper(paper_id), status_code=301)
 
         def make() -> PreparedResponse:
             stored = self._service.paper(paper_id)
@@ -88,20 +91,20 @@ class PaperEndpoints:
     async def search(self, request: Request) -> Response:
         language, text = language_of(request.scope), query_parameter(request)
         if (paper := parse_paper_id(text)) is not None and " " not in text:
-            return RedirectResponse(self._pages.paper_path(paper), status_code=302)
+            return RedirectResponse(self._layout.paths.paper(paper), status_code=302)
         page = number_parameter(request, "page", 1, _LAST_PAGE)
 
         def make() -> PreparedResponse:
             if not text:
-                return prepare_page(self._pages.search(language, "", None, page=1))
+                return prepare_page(self._queries.search(language, ""))
             try:
                 result = self._service.finder.search(
                     parse(text), start=(page - 1) * PAGE_SIZE, limit=PAGE_SIZE
                 )
             except QuerySyntaxError as error:
-                fault = QueryFault.of(text, error, language.code)
-                return prepare_page(self._pages.search(language, text, fault, page=1), status=400)
-            return prepare_page(self._pages.search(language, text, result, page=page))
+                fault = ShownRefusal.of_query(text, error, language.code)
+                return prepare_page(self._queries.search(language, text, fault=fault), status=400)
+            return prepare_page(self._queries.search(language, text, result, page=page))
 
         return await self._cached(request, make)
 
@@ -114,16 +117,16 @@ class PaperEndpoints:
 
         def make() -> PreparedResponse:
             if not text:
-                return prepare_page(self._pages.preview(language, "", None, days=days))
+                return prepare_page(self._queries.preview(language, "", days=days))
             try:
                 preview = self._service.finder.preview(parse(text), days=days, limit=_SAMPLES)
             except QuerySyntaxError as error:
-                fault = QueryFault.of(text, error, language.code)
+                fault = ShownRefusal.of_query(text, error, language.code)
                 return prepare_page(
-                    self._pages.preview(language, text, fault, days=days), status=fault_status
+                    self._queries.preview(language, text, days=days, fault=fault), status=fault_status
                 )
             bot = self._service.bot_name()
-            return prepare_page(self._pages.preview(language, text, preview, days=days, bot=bot))
+            return prepare_page(self._queries.preview(language, text, preview, days=days, bot=bot))
 
         return await self._cached(request, make)
 
@@ -134,10 +137,10 @@ class PaperEndpoints:
             try:
                 queries = parsed_queries(text)
             except QuerySyntaxError as error:
-                fault = QueryFault.of(text, error, language.code)
-                return prepare_page(self._pages.trends(language, text, fault), status=400)
+                fault = ShownRefusal.of_query(text, error, language.code)
+                return prepare_page(self._queries.trends(language, text, fault=fault), status=400)
             trends = self._service.finder.trends(queries, weeks=TREND_WEEKS)
-            return prepare_page(self._pages.trends(language, text, trends))
+            return prepare_page(self._queries.trends(language, text, trends))
 
         return await self._cached(request, make)
 

@@ -3,7 +3,9 @@
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 
-from bot.adapters.web.pages import FRONT_PAPERS, Days, SubscriberPreferences, search_path
+from bot.adapters.web.pages.layout import path_with
+from bot.adapters.web.pages.papers import FRONT_PAPERS, Days
+from bot.adapters.web.pages.people import SubscriberPreferences
 from bot.domain.channels import CapabilitiesOf, Target
 from bot.domain.feeds import Feed
 from bot.domain.notices import Reason
@@ -97,7 +99,7 @@ class WebService:
             for match in result.matches
             if match.paper.id in stored
         ]
-        return self.feeds.of_query(query.text, matches, search_path(f"/{file}", q=query.text))
+        return self.feeds.of_query(query.text, matches, path_with(f"/{file}", q=query.text))
 
     def paper(self, paper_id: PaperId) -> StoredPaper | None:
         return self._papers.stored([paper_id]).get(paper_id)

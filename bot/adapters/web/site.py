@@ -1,4 +1,4 @@
-"""WebSite: the service, the pages and the cache that all endpoints share, and the error pages."""
+"""WebSite: the service, the pages, their layout and the cache that all endpoints share, and the error pages."""
 
 import asyncio
 from collections.abc import Callable
@@ -11,7 +11,10 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
 from bot.adapters.web.negotiation import cache_key, language_of
-from bot.adapters.web.pages import PageLanguage, Pages
+from bot.adapters.web.pages.layout import Layout, PageLanguage
+from bot.adapters.web.pages.papers import PaperPages
+from bot.adapters.web.pages.people import PersonPages
+from bot.adapters.web.pages.queries import QueryPages
 from bot.adapters.web.responses import (
     HTML,
     NEVER,
@@ -61,7 +64,10 @@ class WebSite:
     """The service, the pages and the cache of one site."""
 
     service: WebService
-    pages: Pages
+    layout: Layout
+    papers: PaperPages
+    queries: QueryPages
+    people: PersonPages
     cache: ResponseCache
     clock: Clock
 
@@ -79,7 +85,7 @@ class WebSite:
     ) -> Response:
         """An error page: the message `name`, or the one for that status."""
         name = name or _MESSAGES_BY_STATUS.get(status, "not_possible")
-        page = self.pages.message(language, name, searched=searched, **values)
+        page = self.layout.message(language, name, searched=searched, **values)
         return HTMLResponse(page, status_code=status, headers={"Cache-Control": NEVER})
 
     async def http_error(self, request: Request, error: Exception) -> Response:
@@ -102,7 +108,7 @@ class WebSite:
             status == NOT_FOUND and is_read and path.endswith("/") and "//" not in path
         ):  # `//` would redirect to a host
             query = f"?{request.url.query}" if request.url.query else ""
-            return RedirectResponse(f"{self.pages.base}{quote(path[:-1], safe='/:')}{query}", 301)
+            return RedirectResponse(f"{self.layout.base}{quote(path[:-1], safe='/:')}{query}", 301)
         searched = None
         if status == NOT_FOUND:
             paper_id: str = request.path_params.get("paper", "")

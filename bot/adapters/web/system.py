@@ -5,7 +5,7 @@ import asyncio
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from bot.adapters.web.pages import static_files
+from bot.adapters.web.pages.layout import static_files
 from bot.adapters.web.responses import FOREVER, METRICS, NEVER, PUBLIC, prepare
 from bot.adapters.web.site import WebSite
 from bot.domain.errors import PaperboyError
@@ -52,7 +52,7 @@ class SystemEndpoints:
         return Response(text, media_type=METRICS, headers={"Cache-Control": NEVER})
 
     async def robots(self, request: Request) -> Response:
-        lines = ["User-agent: *", *(f"Disallow: {self._site.pages.base}{path}" for path in _DISALLOWED)]
+        lines = ["User-agent: *", *(f"Disallow: {self._site.layout.base}{path}" for path in _DISALLOWED)]
         text = "\n".join(lines) + "\n"
         return await self._site.cached(
             request, lambda: prepare(text, "text/plain; charset=utf-8", cache=PUBLIC)

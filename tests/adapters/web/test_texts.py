@@ -7,7 +7,7 @@ from typing import get_args
 
 import pytest
 
-from bot.adapters.web.pages import refusal_text
+from bot.adapters.web.pages.refusals import refusal_text
 from bot.adapters.web.texts import _CHINESE as CHINESE
 from bot.adapters.web.texts import _ENGLISH as ENGLISH
 from bot.adapters.web.texts import Texts
@@ -29,7 +29,7 @@ def test_every_language_has_the_same_texts_with_the_same_parts() -> None:
 def test_every_text_is_used() -> None:
     source = " ".join(
         path.read_text("utf-8")
-        for folder in (ROOM, ROOM.joinpath("templates"))
+        for folder in (ROOM, ROOM.joinpath("pages"), ROOM.joinpath("templates"))
         for path in folder.iterdir()
         if path.is_file() and path.name != "texts.py"
     )

@@ -1,0 +1,1 @@
+"""Pages: values made ready for the templates, which escape every text."""
