@@ -26,7 +26,7 @@ from bot.domain.message import Item
 from bot.domain.notices import Reason
 from bot.domain.papers import Edition, Links, Paper, PaperId
 from bot.domain.query.folding import joined as folded_words
-from bot.domain.text import cut, one_line, plain_line
+from bot.domain.text import cut, excerpt, one_line, plain_line
 from bot.domain.translations import ENGLISH, Wording, wording
 
 _NOT_IN_LINKS = re.compile(r"[^\x21-\x7e]|[\"<>\\^`{|}]")
@@ -38,8 +38,6 @@ _CACHED_TEXTS, _CACHED_CARDS = 512, 4_096
 """Enough for a day's papers, for everybody."""
 _WORDS_NAMED = 4
 _AUTHORS_NAMED = 20
-_AROUND = 34
-"""Characters of an excerpt on either side of the matched word."""
 _FIRST_CJK = "\u2e80"
 """The first character of scripts without blanks between words, where a word may have letters beside it."""
 
@@ -443,17 +441,9 @@ def _excerpt(word: str, texts: Sequence[str]) -> Pieces:
         spans = _occurrences(text, word)
         if not spans:
             continue
-        start, end = spans[0]
-        left = max(text.rfind(" ", 0, max(start - _AROUND, 0)) + 1, 0) if start > _AROUND else 0
-        right = text.find(" ", end + _AROUND) if end + _AROUND < len(text) else len(text)
-        right = len(text) if right < 0 else right
-        before = ("…" if left else "") + text[left:start]
-        after = text[end:right].rstrip(" ,;:") + ("…" if right < len(text) else "")
-        return tuple(
-            piece
-            for piece in (Piece(before), Piece(text[start:end], matched=True), Piece(after))
-            if piece.text
-        )
+        before, found, after = excerpt(text, *spans[0])
+        pieces = (Piece(before), Piece(found, matched=True), Piece(after))
+        return tuple(piece for piece in pieces if piece.text)
     return ()
 
 

@@ -431,21 +431,33 @@ def nearest(word: str, known: Iterable[str], *, cutoff: float = 0.6) -> str | No
     return by_folded[close[0]] if close else None
 
 
-_CONTEXT = 38
+_AROUND = 34
+"""Characters of an excerpt on either side of what it is about, at least."""
+_LONGEST_WORD = 24
+"""Characters by which an excerpt is made longer at most so that it ends between words."""
 _WINDOW = 100
 """Characters of a query that are shown around an error."""
 
 
-def excerpt(text: str, words: str) -> str:
-    """The first occurrence of the words with some text around it; the words alone where there is none."""
-    at = text.find(words)
-    if at < 0:
-        return words
-    start, end = max(at - _CONTEXT, 0), at + len(words) + _CONTEXT
-    first = text.find(" ", start, at) + 1 if start else 0
-    last = text.rfind(" ", at + len(words), end) if end < len(text) else len(text)
-    first, last = max(first, start), last if last >= 0 else end
-    return f"{'…' if start else ''}{text[first:last]}{'…' if last < len(text) else ''}"
+def excerpt(text: str, start: int, end: int) -> tuple[str, str, str]:
+    """The text from `start` to `end`, with some words before and after it; `…` says where something is left out."""
+    first, last = max(start - _AROUND, 0), min(end + _AROUND, len(text))
+    if first:
+        farthest = max(first - _LONGEST_WORD, 0)
+        blank = text.rfind(" ", farthest, first)
+        first = blank + 1 if blank >= 0 else first if farthest else 0
+    if last < len(text):
+        farthest = last + _LONGEST_WORD
+        blank = text.find(" ", last, farthest)
+        last = blank if blank >= 0 else last if farthest < len(text) else len(text)
+    before = ("…" if first else "") + text[first:start]
+    after = text[end:last].rstrip(" ,;:") + "…" if last < len(text) else text[end:]
+    return before, text[start:end], after
+
+
+def counted(number: int, singular: str, plural: str = "") -> str:
+    """The number with its noun in the singular or plural."""
+    return f"{number} {singular if number == 1 else plural or singular + 's'}"
 
 
 def caret(text: str, position: int, window: int = _WINDOW) -> str:

@@ -12,6 +12,7 @@ from bot.domain.text import (
     INVISIBLE,
     caret,
     columns,
+    counted,
     cut,
     excerpt,
     mask_addresses,
@@ -208,13 +209,27 @@ def test_addresses_that_hold_tokens_are_masked_and_nothing_else() -> None:
 
 
 def test_an_excerpt_is_cut_at_words_and_says_so() -> None:
-    text = "word " * 20 + "the RAG system " + "more " * 20
-    assert (
-        excerpt(text, "RAG") == "…word word word word word word the RAG system more more more more more more…"
+    text = "word " * 20 + "the RAG system, " + "more, " * 20
+    assert excerpt(text, 104, 107) == (
+        "…word word word word word word the ",
+        "RAG",
+        " system, more, more, more, more, more…",
     )
-    assert excerpt("a RAG", "RAG") == "a RAG"
-    assert excerpt("nothing here", "RAG") == "RAG"
-    assert excerpt("x" * 60 + "RAG" + "y" * 60, "RAG").startswith("…x")
+    assert excerpt("a RAG", 2, 5) == ("a ", "RAG", "")
+
+
+def test_an_excerpt_is_longer_by_a_word_and_not_by_a_text_without_blanks() -> None:
+    assert excerpt("x" * 58 + "RAG" + "y" * 58, 58, 61) == ("x" * 58, "RAG", "y" * 58)
+    assert excerpt("x" * 59 + "RAG" + "y" * 59, 59, 62) == ("…" + "x" * 34, "RAG", "y" * 34 + "…")
+
+
+def test_a_number_has_its_noun_in_the_right_form() -> None:
+    assert [counted(number, "entry", "entries") for number in (0, 1, 2)] == [
+        "0 entries",
+        "1 entry",
+        "2 entries",
+    ]
+    assert (counted(1, "paper"), counted(2, "paper")) == ("1 paper", "2 papers")
 
 
 def test_a_caret_stands_below_its_place_also_in_long_and_wide_text() -> None:

@@ -32,7 +32,6 @@ from bot.adapters.telegram.requests import (
     short_key,
     shortened,
 )
-from bot.adapters.telegram.subscriptions import short_day
 from bot.adapters.telegram.updates import InlineQuery
 from bot.domain.bibliography import bibtex, ris
 from bot.domain.card import card_of, cut_pieces
@@ -41,6 +40,7 @@ from bot.domain.message import Item
 from bot.domain.papers import Paper
 from bot.domain.query import parse
 from bot.domain.text import cut, plain_line
+from bot.domain.translations import wording
 from bot.pipeline.finder import PaperFinder
 from bot.pipeline.preferences import ChoiceRefused
 
@@ -322,7 +322,7 @@ def inline(finder: PaperFinder, query: InlineQuery, language: str) -> AnswerInli
 
 def _inline_result(paper: Paper, language: str) -> InlineResult:
     card = card_of(Item(paper=paper), language=language)
-    day = short_day(card.date, language) if card.date else ""
+    day = wording(language).brief_day(card.date) if card.date else ""
     return InlineResult(
         id=short_key(paper.id),
         title=cut(card.title_text, _TITLE),

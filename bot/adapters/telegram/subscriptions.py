@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import timedelta
 
 from bot.adapters.telegram.markup import (
     NOTHING,
@@ -149,15 +149,8 @@ def _match(request: Request, match: Match) -> Markup:
 
 def _titled(card: Card) -> Markup:
     """The date and the linked title."""
-    day = plain(f"{short_day(card.date, card.language)}  ") if card.date else NOTHING
+    day = plain(f"{wording(card.language).brief_day(card.date)}  ") if card.date else NOTHING
     return day + link(pieces(cut_pieces(card.title, _TITLE)), card.links.best)
-
-
-def short_day(day: date, language: str) -> str:
-    """The day without its year: `14 Sep`, `9月14日`."""
-    if language == "zh":
-        return f"{day.month}月{day.day}日"
-    return f"{day.day} {wording(language).months[day.month - 1][:3]}"
 
 
 # --- keeping what was offered

@@ -6,8 +6,7 @@ from pathlib import Path
 import typer
 
 from bot.app.cli.context import JsonOption, say_json
-from bot.app.cli.terminal import counted
-from bot.domain.text import cut
+from bot.domain.text import counted, cut
 
 _SETTINGS = "site: {title: Paperboy demo}\nwatch: {folders: [SEEDS]}\nweb: {listen: ''}\nfirst_run: 3\n"
 _SUBSCRIBERS = """\

@@ -17,9 +17,9 @@ from bot.app.cli.context import (
 )
 from bot.app.cli.logs import start_logs
 from bot.app.cli.once import problems_json
-from bot.app.cli.terminal import counted, progress
+from bot.app.cli.terminal import progress
 from bot.domain.errors import UsageError
-from bot.domain.text import printable
+from bot.domain.text import counted, printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

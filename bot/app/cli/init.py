@@ -22,9 +22,8 @@ from bot.app.cli.context import (
     say_json,
 )
 from bot.app.cli.logs import no_logs
-from bot.app.cli.terminal import counted
 from bot.domain.errors import DeliveryError, TryLater, UsageError
-from bot.domain.text import printable
+from bot.domain.text import counted, printable
 
 if TYPE_CHECKING:
     from bot.app.config.known_sources import SourceEntry

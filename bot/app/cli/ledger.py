@@ -16,9 +16,9 @@ from bot.app.cli.context import (
     say,
     say_json,
 )
-from bot.app.cli.terminal import Style, counted, style_of
+from bot.app.cli.terminal import Style, style_of
 from bot.domain.errors import UsageError
-from bot.domain.text import printable
+from bot.domain.text import counted, printable
 
 if TYPE_CHECKING:
     from bot.pipeline.history import Ledger, LedgerLine

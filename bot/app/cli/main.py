@@ -29,9 +29,8 @@ from bot.app.cli.context import (
     say_json,
 )
 from bot.app.cli.help import HelpCommand, HelpGroup
-from bot.app.cli.terminal import counted
 from bot.domain.errors import ConfigError, PaperboyError, StateError, UsageError
-from bot.domain.text import printable
+from bot.domain.text import counted, printable
 
 _FAULTS_SHOWN = 10
 """Configuration faults that other commands print; `check` prints all."""

@@ -20,8 +20,7 @@ from bot.app.cli.context import (
 from bot.app.cli.fetch import fetch_sources, results_json, unreachable_line
 from bot.app.cli.logs import start_logs
 from bot.app.cli.status import needs_a_look, unusable
-from bot.app.cli.terminal import counted
-from bot.domain.text import printable
+from bot.domain.text import counted, printable
 
 if TYPE_CHECKING:
     from bot.app.config.settings import Settings

@@ -15,11 +15,10 @@ from bot.app.cli.context import (
     open_state,
     say_json,
 )
-from bot.app.cli.terminal import counted
 from bot.domain.delivery import STATES, WRITTEN, DeliveryKind, State
 from bot.domain.errors import UsageError
 from bot.domain.schedule import parse_span
-from bot.domain.text import one_line, printable
+from bot.domain.text import counted, one_line, printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

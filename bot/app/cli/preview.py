@@ -200,7 +200,8 @@ def _match_lines(paper: "Paper", whys: "Sequence[Why]", style: Style) -> list[st
 
 def _around(paper: "Paper", why: "Why") -> str:
     text = next((text for text in _texts(paper, why.field) if why.text in text), why.text)
-    return excerpt(text, why.text)
+    start = text.index(why.text)
+    return "".join(excerpt(text, start, start + len(why.text)))
 
 
 def _texts(paper: "Paper", field: str) -> list[str]:

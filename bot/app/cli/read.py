@@ -11,9 +11,8 @@ from bot.app.cli.context import (
     json_requested,
     say_json,
 )
-from bot.app.cli.terminal import counted
 from bot.domain.errors import DigestError, NotADigest, UsageError
-from bot.domain.text import printable
+from bot.domain.text import counted, printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable

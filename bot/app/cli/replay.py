@@ -10,8 +10,8 @@ from bot.app.cli.context import (
     JsonOption,
     say_json,
 )
-from bot.app.cli.terminal import counted, progress, span_text
-from bot.domain.text import printable
+from bot.app.cli.terminal import progress, span_text
+from bot.domain.text import counted, printable
 
 if TYPE_CHECKING:
     from bot.app.replay.oracle import Scorecard

@@ -12,9 +12,8 @@ from bot import __version__
 from bot.app.cli.context import ConfigOption, VerboseOption, check_recipients, load
 from bot.app.cli.feeds import feed_addresses, private_feed_lines
 from bot.app.cli.logs import start_logs
-from bot.app.cli.terminal import counted
 from bot.domain.errors import UsageError
-from bot.domain.text import printable
+from bot.domain.text import counted, printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

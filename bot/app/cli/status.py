@@ -21,8 +21,8 @@ from bot.app.cli.context import (
 )
 from bot.app.cli.feeds import feed_addresses, private_feed_lines
 from bot.app.cli.fetch import fetcher_of, state_lines, states_json
-from bot.app.cli.terminal import counted, span_text
-from bot.domain.text import printable
+from bot.app.cli.terminal import span_text
+from bot.domain.text import counted, printable
 
 if TYPE_CHECKING:
     from bot.adapters.store.deliveries import Deliveries

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TextIO
 
-from bot.domain.text import printable
+from bot.domain.text import counted, printable
 
 if TYPE_CHECKING:
     from bot.domain.subscriptions import Subscriber
@@ -82,11 +82,6 @@ def progress(label: str, total: int) -> Iterator[Callable[[int], None]]:
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(label, total=total)
         yield lambda steps: bar.advance(task, steps)
-
-
-def counted(number: int, singular: str, plural: str = "") -> str:
-    """The number with its noun in the singular or plural."""
-    return f"{number} {singular if number == 1 else plural or singular + 's'}"
 
 
 def people_counted(subscribers: "Sequence[Subscriber]") -> str:

@@ -14,6 +14,7 @@ from typing import Literal
 from bot.domain.papers import PaperId
 from bot.domain.query.syntax import contained
 from bot.domain.subscriptions import Subscriber, Subscription
+from bot.domain.text import counted
 
 USUAL_DAY = 0.1
 """A weekday on which a source has at most this share of its digests is not one of its days."""
@@ -279,7 +280,7 @@ def _run_findings(
             "questions": sum(digest.questions for digest in digests),
             "unkeyed": sum(digest.unkeyed for digest in digests),
         }
-        words = text.format_map({**figures, "digests": _count(len(digests), "digest")})
+        words = text.format_map({**figures, "digests": counted(len(digests), "digest")})
         yield _source_finding(
             source,
             kind,
@@ -302,10 +303,6 @@ def _runs(wrong: Sequence[bool]) -> list[tuple[int, int]]:
 
 def _span(first: dt.date, last: dt.date) -> str:
     return str(first) if first == last else f"{first} to {last}"
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _source_finding(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bot.app.cli.terminal import counted, span_text
+from bot.app.cli.terminal import span_text
 
 
 @pytest.mark.parametrize(
@@ -20,12 +20,3 @@ from bot.app.cli.terminal import counted, span_text
 )
 def test_a_span_is_told_in_a_unit_that_is_easy_to_grasp(seconds: float, said: str) -> None:
     assert span_text(seconds) == said
-
-
-def test_a_count_has_its_word_in_the_right_form() -> None:
-    assert [counted(number, "entry", "entries") for number in (0, 1, 2)] == [
-        "0 entries",
-        "1 entry",
-        "2 entries",
-    ]
-    assert counted(2, "paper") == "2 papers"

@@ -16,6 +16,7 @@ from bot.domain.channels import Capabilities, ChannelKind
 from bot.domain.delivery import State
 from bot.domain.message import OutgoingMessage
 from bot.domain.subscriptions import Channel, Subscriber
+from bot.domain.text import counted
 
 if TYPE_CHECKING:
     from bot.domain.analysis.findings import Finding
@@ -126,18 +127,14 @@ class ChannelType:
             except ValueError as error:
                 yield finding(channel.target, "address", str(error))
         if targets:
-            yield fine(kind, f"sends to {_counted(len(targets), 'addresses', 'address')}; none was tried")
+            yield fine(kind, f"sends to {counted(len(targets), 'address', 'addresses')}; none was tried")
 
     def summarized(self, settings: Settings, states: Mapping[State, int]) -> str:
         """A line on the messages that were sent."""
         if self.summary is not None:
             return self.summary(settings, states)
         noun = self.capabilities.noun
-        return f"{_counted(states.get('sent', 0), noun, noun.removesuffix('s'))} sent"
-
-
-def _counted(number: int, plural: str, singular: str) -> str:
-    return f"{number} {singular if number == 1 else plural}"
+        return f"{counted(states.get('sent', 0), noun.removesuffix('s'), noun)} sent"
 
 
 def channels_of(kind: ChannelKind, subscribers: Sequence[Subscriber]) -> dict[str, Channel]:
