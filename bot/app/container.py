@@ -144,7 +144,7 @@ def build_container(
         SimilarityCache(store.papers),
         index_cache,
         store.preferences,
-        channels.capabilities_of,
+        channels.CAPABILITIES,
     )
     tokens = tokens or store.tokens
     feeds = FeedBuilder(store.papers, tokens, registry, _site(settings))
@@ -161,11 +161,12 @@ def build_container(
     )
     if metrics is not None:
         publishers = {kind: metrics.timed(publisher) for kind, publisher in publishers.items()}
-    capabilities = {kind: publisher.capabilities for kind, publisher in publishers.items()}
-    builder = MessageBuilder(store.deliveries, store.papers, tokens, registry, answer_quiz, capabilities)
+    builder = MessageBuilder(
+        store.deliveries, store.papers, tokens, registry, answer_quiz, channels.CAPABILITIES
+    )
     preferences = Preferences(store.preferences, registry, store.deliveries, store.papers)
     quizzes = build_quizzes(settings, store, registry, answer_quiz)
-    incidents = IncidentLog(store.incidents, registry, capabilities, settings.source_alarm.to)
+    incidents = IncidentLog(store.incidents, registry, channels.CAPABILITIES, settings.source_alarm.to)
     dispatcher = Dispatcher(
         outbox=store.outbox,
         deliveries=store.deliveries,
@@ -326,7 +327,7 @@ async def start_web(container: Container, on_update: Callable[[], object] = lamb
             feeds=container.feeds,
             finder=container.finder,
             preferences=container.preferences,
-            capabilities={kind: publisher.capabilities for kind, publisher in container.publishers.items()},
+            capabilities=channels.CAPABILITIES,
             sign_ups=container.sign_ups,
             # Without a token a stored name would link to a bot that nobody runs.
             bot_name=container.store.chats.bot_name if settings.sends_telegram else lambda: None,

@@ -108,4 +108,4 @@ class Capabilities:
 
 
 CapabilitiesOf = Mapping[ChannelKind, Capabilities]
-"""The capabilities of each channel that has a publisher."""
+"""The capabilities of each channel."""

@@ -3,13 +3,13 @@
 import base64
 import binascii
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
 from typing import Literal
 
-from bot.domain.channels import Capabilities, ChannelKind
+from bot.domain.channels import CapabilitiesOf, ChannelKind
 from bot.domain.errors import QuerySyntaxError
 from bot.domain.papers import PaperId
 from bot.domain.query import Query, excluding, parse
@@ -33,7 +33,6 @@ OFF = "off"
 
 Admission = Literal["unknown", "asked", "allowed", "refused"]
 """Whether an operator let the person subscribe, where not everybody may."""
-CapabilitiesOfKind = Callable[[ChannelKind], Capabilities]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -99,7 +98,7 @@ def same_name(name: str, other: str) -> bool:
 
 
 def with_choices(
-    configured: Iterable[Subscriber], choices: Mapping[str, Choices], capabilities: CapabilitiesOfKind
+    configured: Iterable[Subscriber], choices: Mapping[str, Choices], capabilities: CapabilitiesOf
 ) -> tuple[Subscriber, ...]:
     """All subscribers with their choices: the configured ones in their order, then the others by id."""
     known = {subscriber.id: subscriber for subscriber in configured}
@@ -111,7 +110,7 @@ def with_choices(
 
 
 def chosen_subscriber(
-    name: str, configured: Subscriber | None, choices: Choices, capabilities: CapabilitiesOfKind
+    name: str, configured: Subscriber | None, choices: Choices, capabilities: CapabilitiesOf
 ) -> Subscriber | None:
     """The subscriber with their choices; where the configuration sets the same thing, it wins.
 
@@ -168,14 +167,14 @@ def _with_settings(person: Subscriber, choices: Choices) -> Subscriber:
     )
 
 
-def _channels(person: Subscriber, choices: Choices, capabilities: CapabilitiesOfKind) -> Iterator[Channel]:
+def _channels(person: Subscriber, choices: Choices, capabilities: CapabilitiesOf) -> Iterator[Channel]:
     known = {channel.target for channel in person.channels}
     chosen = (
         Channel(
             kind=opened.kind,
             address=opened.address,
             quizzes=opened.quizzes,
-            capabilities=capabilities(opened.kind),
+            capabilities=capabilities[opened.kind],
         )
         for opened in choices.channels
         if opened.target not in known

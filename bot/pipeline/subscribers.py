@@ -4,15 +4,16 @@ import logging
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from threading import Lock
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from bot.domain.channels import Capabilities
+from bot.domain.channels import CapabilitiesOf
 from bot.domain.chats import CHAT
 from bot.domain.errors import IndexUnusable
 from bot.domain.matcher import SubscriptionMatcher
 from bot.domain.notices import Reason, reasons_for
 from bot.domain.papers import Paper, PaperId
-from bot.domain.preferences import CapabilitiesOfKind, Choices, chosen_subscriber, with_choices
+from bot.domain.preferences import Choices, chosen_subscriber, with_choices
 from bot.domain.query import Query
 from bot.domain.similarity import Similarity, SimilarityOf
 from bot.domain.subscriptions import Channel, Subscriber
@@ -47,7 +48,7 @@ class SubscriberRegistry:
         similarity: SimilarityOf | None = None,
         indexes: "IndexCache | None" = None,
         preferences: PreferenceStore | None = None,
-        capabilities: CapabilitiesOfKind = lambda _: Capabilities(),
+        capabilities: CapabilitiesOf = MappingProxyType({}),
     ) -> None:
         self._indexes = indexes
         self._preferences = preferences

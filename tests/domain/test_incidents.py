@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from bot.app.config.channels import CHANNELS
+from bot.app.config.channels import CAPABILITIES
 from bot.domain.analysis.findings import Finding, SourceDay, source_findings
 from bot.domain.incidents import (
     JOB_FAILING,
@@ -29,7 +29,6 @@ from bot.domain.schedule import parse_quiet_hours
 from bot.domain.subscriptions import Subscriber
 from tests.builders import NOW, a_channel, a_subscriber
 
-CAN = {kind: channel.capabilities for kind, channel in CHANNELS.items()}
 LATER = NOW + timedelta(days=1)
 ALICE = a_subscriber("alice", a_channel(address="1"))
 
@@ -40,7 +39,7 @@ def an_incident(kind: str = "silent", subject: str = "tables in seeds", **parts)
 
 
 def plan(diff: IncidentDiff, recipients: list[Subscriber], now: datetime) -> tuple[WrittenDelivery, ...]:
-    return alarms(diff, recipients, CAN, now)
+    return alarms(diff, recipients, CAPABILITIES, now)
 
 
 def began(*incidents: Incident) -> IncidentDiff:

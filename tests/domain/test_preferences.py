@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.app.config.channels import capabilities_of
+from bot.app.config.channels import CAPABILITIES
 from bot.app.config.subscriptions import load_subscribers
 from bot.domain.papers import PaperId
 from bot.domain.preferences import (
@@ -34,18 +34,18 @@ CHAT = ChosenChannel(kind="telegram", address="7")
 
 def laid_over(configured: Subscriber | None, choices: Choices) -> Subscriber:
     name = configured.id if configured else "chat7"
-    subscriber = chosen_subscriber(name, configured, choices, capabilities_of)
+    subscriber = chosen_subscriber(name, configured, choices, CAPABILITIES)
     assert subscriber is not None
     return subscriber
 
 
 def test_somebody_who_set_nothing_is_as_configured() -> None:
     alice = a_subscriber()
-    assert chosen_subscriber("alice", alice, NOTHING, capabilities_of) is alice
+    assert chosen_subscriber("alice", alice, NOTHING, CAPABILITIES) is alice
 
 
 def test_somebody_who_came_by_a_chat_is_a_subscriber_once_a_channel_is_open() -> None:
-    assert chosen_subscriber("chat7", None, Choices(subscriptions=(RAG,)), capabilities_of) is None
+    assert chosen_subscriber("chat7", None, Choices(subscriptions=(RAG,)), CAPABILITIES) is None
     person = laid_over(None, Choices(channels=(CHAT,), subscriptions=(RAG,)))
     assert (person.id, person.chosen) == ("chat7", True)
     assert [(channel.target, channel.quizzes, channel.capabilities.polls) for channel in person.channels] == [
@@ -62,7 +62,7 @@ def test_the_configured_come_first_and_the_others_by_their_ids() -> None:
         "chat7": Choices(channels=(CHAT,)),
         "gone": Choices(paused=("x",)),
     }
-    everybody = with_choices([a_subscriber("zoe"), a_subscriber("bob")], choices, capabilities_of)
+    everybody = with_choices([a_subscriber("zoe"), a_subscriber("bob")], choices, CAPABILITIES)
     assert [subscriber.id for subscriber in everybody] == ["zoe", "bob", "chat7", "chat9"]
 
 
@@ -198,7 +198,7 @@ def test_the_yaml_of_everybody_reads_as_the_same_subscribers(tmp_path: Path) -> 
         language="zh",
         quiet_hours="22:00-07:00",
     )
-    everybody = with_choices([alice], {"alice": choices}, capabilities_of)
+    everybody = with_choices([alice], {"alice": choices}, CAPABILITIES)
     near = Subscription(name="like x", text="x", like=(PaperId("arxiv:2509.00001"),), near=0.3)
     bob = a_subscriber("bob", asks=(near,))
     file = tmp_path / "subscriptions.yaml"

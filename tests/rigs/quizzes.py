@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from bot.adapters.store import Store
 from bot.adapters.telegram.publisher import quiz_poll
 from bot.adapters.telegram.updates import read_vote
-from bot.app.config.channels import CHANNELS
+from bot.app.config.channels import CAPABILITIES
 from bot.domain.delivery import Delivery
 from bot.domain.message import Receipt
 from bot.domain.papers import Edition, Paper, Question
@@ -39,9 +39,6 @@ def a_learner(person: int = 7, name: str = "", *, zone: str = "UTC", **parts: An
     return a_subscriber(name or f"person-{person}", channel, timezone=ZoneInfo(zone), **parts)
 
 
-CAN = {kind: channel.capabilities for kind, channel in CHANNELS.items()}
-
-
 class Classroom:
     """A store, the parts that count and bring back, and hands for the service and the people."""
 
@@ -53,7 +50,7 @@ class Classroom:
         self.counter = VoteCounter(quizzes, papers, self.registry, answered, read_vote=read_vote)
         self.stats = QuizStats(quizzes, deliveries, self.registry)
         self.scheduler = QuizScheduler(quizzes, papers, deliveries, self.registry, per_day=per_day)
-        self.builder = MessageBuilder(deliveries, papers, store.tokens, self.registry, answered, CAN)
+        self.builder = MessageBuilder(deliveries, papers, store.tokens, self.registry, answered, CAPABILITIES)
         self._updates = count(1_001)
         self._numbers = count(2**53 + 1)
         self.polls: dict[str, tuple[str, Poll]] = {}

@@ -8,7 +8,7 @@ from typing import Any
 
 from bot.adapters.feeds.folder import AtomPublisher
 from bot.adapters.store import Store
-from bot.app.config.channels import capabilities_of
+from bot.app.config.channels import CAPABILITIES
 from bot.domain.channels import ChannelKind
 from bot.domain.delivery import State
 from bot.domain.digests import Digest
@@ -58,7 +58,7 @@ class World:
         self.store = Store(url)
         self.press = Press()
         self.registry = SubscriberRegistry(
-            subscribers, preferences=self.store.preferences, capabilities=capabilities_of
+            subscribers, preferences=self.store.preferences, capabilities=CAPABILITIES
         )
         self.telegram, self.email = FakePublisher("telegram", **(telegram or {})), FakePublisher("email")
         self.feed_files = KeptFeeds()

@@ -105,11 +105,11 @@ def load_only_subscribers(
 
 def everybody(store: "Store", subscribers: "Sequence[Subscriber]") -> "tuple[Subscriber, ...]":
     """All subscribers: the configured ones with what they set themselves, and those who signed up in a chat or on the web."""
-    from bot.app.config.channels import capabilities_of
+    from bot.app.config.channels import CAPABILITIES
     from bot.domain.preferences import with_choices
 
     _, choices = store.preferences.all_choices()
-    return with_choices(subscribers, choices, capabilities_of)
+    return with_choices(subscribers, choices, CAPABILITIES)
 
 
 def check_recipients(settings: "Settings", subscribers: "Sequence[Subscriber]") -> None:

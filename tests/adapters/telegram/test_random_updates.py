@@ -19,7 +19,7 @@ from bot.adapters.telegram.updates import (
     stored_update,
     topic_seen,
 )
-from bot.app.config.channels import capabilities_of
+from bot.app.config.channels import CAPABILITIES
 from bot.domain.preferences import with_choices
 from tests.adapters.telegram.conftest import MakeTalk
 from tests.builders import a_channel, a_digest, a_quiz, a_subscriber, an_edition, an_entry
@@ -47,7 +47,7 @@ def conversation(world: MakeWorld) -> tuple[Conversation, World]:
 def is_whole(made: World) -> bool:
     """The state reads as it is shown: nothing is half changed."""
     _, choices = made.store.preferences.all_choices()
-    everybody = with_choices(made.registry.configured.values(), choices, capabilities_of)
+    everybody = with_choices(made.registry.configured.values(), choices, CAPABILITIES)
     return {subscriber.id: subscriber for subscriber in everybody} == dict(made.registry.subscribers)
 
 

@@ -12,7 +12,7 @@ from bot.adapters.feeds.opml import Outline, render_opml
 from bot.adapters.web.app import create_app
 from bot.adapters.web.feeds import FeedFormats
 from bot.adapters.web.middleware import Middleware
-from bot.app.config.channels import CHANNELS
+from bot.app.config.channels import CAPABILITIES
 from bot.domain.channels import Target
 from bot.domain.errors import StateLocked
 from bot.domain.feeds import Feed
@@ -54,7 +54,7 @@ class FakeService:
         self.feeds = FakeFeeds(self)
         self.sign_ups = None
         self.is_open = False
-        self.capabilities = {kind: channel.capabilities for kind, channel in CHANNELS.items()}
+        self.capabilities = CAPABILITIES
         self.number = 1
         self.feed = a_feed(*[a_feed_entry(number) for number in range(1, 9)])
         self.stored: dict[PaperId, Paper] = {}

@@ -1,7 +1,7 @@
 """Reading, unsubscribing and feeds over a real state."""
 
 from bot.adapters.web.service import WebService
-from bot.app.config.channels import CHANNELS
+from bot.app.config.channels import CAPABILITIES
 from bot.domain.channels import Target
 from bot.domain.papers import PaperId
 from bot.pipeline.finder import PaperFinder
@@ -23,7 +23,7 @@ def a_service(made: World, *, is_open: bool = True) -> WebService:
         feeds=made.feeds,
         finder=PaperFinder(made.store.full_text, made.store.papers),
         bot_name=made.store.chats.bot_name,
-        capabilities={kind: channel.capabilities for kind, channel in CHANNELS.items()},
+        capabilities=CAPABILITIES,
         preferences=Preferences(
             made.store.preferences, made.registry, made.store.deliveries, made.store.papers
         ),

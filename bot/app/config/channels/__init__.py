@@ -6,7 +6,7 @@ A new channel is one line in CHANNELS and one file with its publisher: a class w
 of its own has a file here too, as `email.py`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from bot.app.config.channels.channel_type import ChannelType, Parts
@@ -14,7 +14,7 @@ from bot.app.config.channels.email import EMAIL
 from bot.app.config.channels.feed import FEEDS
 from bot.app.config.channels.telegram import TELEGRAM
 from bot.app.config.settings import Settings
-from bot.domain.channels import FEED, Capabilities, ChannelKind
+from bot.domain.channels import FEED, Capabilities, CapabilitiesOf, ChannelKind
 from bot.domain.chats import CHAT
 from bot.domain.message import OutgoingMessage
 from bot.pipeline.send import SendRules
@@ -31,9 +31,20 @@ CHANNELS: Mapping[ChannelKind, ChannelType] = {
 """All channels, in the order in which texts name them."""
 
 
-def capabilities_of(kind: ChannelKind) -> Capabilities:
-    """The capabilities of a channel; imports its publisher."""
-    return CHANNELS[kind].capabilities
+class _ChannelCapabilities(Mapping[ChannelKind, Capabilities]):
+    """The capabilities of all channels; a look-up imports the channel's publisher."""
+
+    def __getitem__(self, kind: ChannelKind) -> Capabilities:
+        return CHANNELS[kind].capabilities
+
+    def __iter__(self) -> Iterator[ChannelKind]:
+        return iter(CHANNELS)
+
+    def __len__(self) -> int:
+        return len(CHANNELS)
+
+
+CAPABILITIES: CapabilitiesOf = _ChannelCapabilities()
 
 
 def publishers(parts: Parts, *, only_documents: bool = False) -> "dict[ChannelKind, Publisher]":
