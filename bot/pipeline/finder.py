@@ -5,11 +5,11 @@ The web pages, the read API, the feeds of queries, the chat and the command line
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Container, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from threading import Lock
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal
 
 from bot.domain.analysis.preview import Match, NearMiss, Previewer
 from bot.domain.analysis.short_names import papers_naming, short_name
@@ -20,9 +20,10 @@ from bot.domain.papers import Paper, PaperId
 from bot.domain.query import Document, Query, document_of, parse
 from bot.domain.query.documents import SCOPES
 from bot.domain.query.folding import folded_form
-from bot.domain.query.needs import Bounds, Need, Term
+from bot.domain.query.needs import Term
 from bot.domain.query.syntax import atoms, words_of
 from bot.domain.similarity import written_words
+from bot.pipeline.ports.full_text import FullTextStore, PaperWindow
 from bot.pipeline.ports.papers import PaperStore
 
 if TYPE_CHECKING:
@@ -54,66 +55,6 @@ _RISERS = 12
 _MONTH = 30
 _BEFORE = 90
 """Days: rising terms of a month are compared with so many days before it."""
-
-
-class SearchWindow(Protocol):
-    """The papers of some days, by number, newest first, in one snapshot of the state."""
-
-    version: str
-    """Changes whenever papers do."""
-    newest: dt.date | None
-    """The day of the newest digest."""
-
-    @property
-    def oldest(self) -> dt.date | None:
-        """The day of the oldest paper that has one."""
-        ...
-
-    def __len__(self) -> int: ...
-
-    def day(self, number: int) -> dt.date | None:
-        """The date of a paper."""
-        ...
-
-    def matching(self, bounds: Bounds, matches: Callable[[Document], bool], *, with_texts: bool) -> list[int]:
-        """The numbers of the papers that match, newest first; `matches` is called only for those that the bounds leave open."""
-        ...
-
-    def candidates(self, need: Need | None, *, without: Container[int] = ()) -> list[int]:
-        """The numbers of the papers that meet the need (None: of every paper), newest first."""
-        ...
-
-    def documents(self, numbers: Iterable[int], *, with_texts: bool) -> Iterator[tuple[int, Document]]:
-        """The documents of these papers, in that order; without texts they have only their folded words."""
-        ...
-
-    def texts(self, numbers: Iterable[int]) -> Iterator[tuple[int, PaperId, Document]]:
-        """Number, id and document of these papers, in that order."""
-        ...
-
-    def papers(self, numbers: Iterable[int]) -> Iterator[tuple[Paper, Document]]:
-        """The papers with these numbers, in that order, with their documents."""
-        ...
-
-    def count(self, need: Need) -> int:
-        """The number of papers that meet the need."""
-        ...
-
-    def has(self, need: Need) -> bool:
-        """Whether any stored paper, of any day, meets the need."""
-        ...
-
-    def words_from(self, beginning: str) -> list[str]:
-        """The folded words with that beginning, in papers of any day."""
-        ...
-
-
-class SearchableText(Protocol):
-    """Full-text index of the stored papers."""
-
-    def last_days(self, days: int) -> "AbstractContextManager[SearchWindow]":
-        """The papers of so many days back from the newest digest."""
-        ...
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -223,7 +164,7 @@ class Relations:
 class PaperFinder:
     """PaperFinder over everything that is stored; safe from any thread."""
 
-    def __init__(self, full_text: SearchableText, papers: PaperStore) -> None:
+    def __init__(self, full_text: FullTextStore, papers: PaperStore) -> None:
         self._full_text = full_text
         self._papers = papers
         self._speller: tuple[object, Speller] | None = None
@@ -328,7 +269,7 @@ class PaperFinder:
                 self._current_index(window)
 
     def _near(
-        self, paper: Paper, window: SearchWindow, limit: int
+        self, paper: Paper, window: PaperWindow, limit: int
     ) -> "tuple[list[tuple[Paper, Document]], RelatedIndex]":
         with self._indexing:
             index = self._current_index(window)
@@ -336,7 +277,7 @@ class PaperFinder:
         near = [(other, document) for other, document in window.papers(numbers) if other.id != paper.id]
         return near[:limit], index
 
-    def _current_index(self, window: SearchWindow) -> "RelatedIndex":
+    def _current_index(self, window: PaperWindow) -> "RelatedIndex":
         """The index, with newer papers added, or built anew where those are many."""
         if self._related is not None and self._indexed == window.version:
             return self._related
@@ -352,7 +293,7 @@ class PaperFinder:
         self._indexed = window.version
         return self._related
 
-    def _better(self, query: Query, window: SearchWindow, days: int, found: int) -> tuple[Spelling, ...]:
+    def _better(self, query: Query, window: PaperWindow, days: int, found: int) -> tuple[Spelling, ...]:
         """The spellings that find much more, the most first."""
         key = window.version, days
         if self._speller is None or self._speller[0] != key:
@@ -365,23 +306,23 @@ class PaperFinder:
         )
 
 
-def _matching(previewer: Previewer, window: SearchWindow) -> list[int]:
+def _matching(previewer: Previewer, window: PaperWindow) -> list[int]:
     return window.matching(previewer.bounds, previewer.matches, with_texts=previewer.needs_texts)
 
 
-def _matches(previewer: Previewer, window: SearchWindow, numbers: Sequence[int]) -> tuple[Match, ...]:
+def _matches(previewer: Previewer, window: PaperWindow, numbers: Sequence[int]) -> tuple[Match, ...]:
     return tuple(previewer.match(paper, document) for paper, document in window.papers(numbers))
 
 
 def _matched_texts(
-    previewer: Previewer, window: SearchWindow, numbers: Sequence[int]
+    previewer: Previewer, window: PaperWindow, numbers: Sequence[int]
 ) -> Iterator[MatchedText]:
     for number, paper, document in window.texts(numbers):
         title, why = document.parts[0].text, tuple(previewer.reasons(document))
         yield MatchedText(id=paper, title=title, date=window.day(number), why=why)
 
 
-def _outcome(previewer: Previewer, window: SearchWindow, days: int, numbers: Sequence[int]) -> QueryPreview:
+def _outcome(previewer: Previewer, window: PaperWindow, days: int, numbers: Sequence[int]) -> QueryPreview:
     """The preview of a query that these papers match, without matches and spellings."""
     return QueryPreview(
         query=previewer.query,
@@ -395,7 +336,7 @@ def _outcome(previewer: Previewer, window: SearchWindow, days: int, numbers: Seq
     )
 
 
-def _near_misses(previewer: Previewer, window: SearchWindow, numbers: Container[int]) -> tuple[NearMiss, ...]:
+def _near_misses(previewer: Previewer, window: PaperWindow, numbers: Container[int]) -> tuple[NearMiss, ...]:
     if not previewer.can_be_near:
         return ()
     candidates = window.candidates(previewer.near_need, without=numbers)
@@ -411,7 +352,7 @@ def _shared(liked: Paper, words: Sequence[str], paper: Document) -> Reason:
     return Reason(subscription=written[0][0] if written else "like", why=why)
 
 
-def _building_on(paper: Paper, window: SearchWindow) -> tuple[str, tuple[Paper, ...]]:
+def _building_on(paper: Paper, window: PaperWindow) -> tuple[str, tuple[Paper, ...]]:
     name = short_name(paper)
     if name is None:
         return "", ()
@@ -423,7 +364,7 @@ def _monday(day: dt.date) -> dt.date:
     return day - dt.timedelta(days=day.weekday())
 
 
-def _risers(window: SearchWindow, newest: dt.date) -> tuple[RisingTerm, ...]:
+def _risers(window: PaperWindow, newest: dt.date) -> tuple[RisingTerm, ...]:
     now: list[Document] = []
     before: list[Document] = []
     month, earlier = newest - dt.timedelta(days=_MONTH), newest - dt.timedelta(days=_MONTH + _BEFORE)

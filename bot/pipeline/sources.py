@@ -3,15 +3,15 @@
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
 
 from bot.domain.analysis.findings import Finding
 from bot.domain.errors import SourceUnreachable
 from bot.domain.sources import Source, SourceState, fetch_findings
 from bot.pipeline.ports import Clock
+from bot.pipeline.ports.sources import SourceStore
 
 log = logging.getLogger(__name__)
 
@@ -20,18 +20,6 @@ CONCURRENCY = 4
 
 Fetch = Callable[[Source], Awaitable[bool]]
 """Fetches what a source has into its folder; False where nothing is new. Raises SourceUnreachable."""
-
-
-class SourceStates(Protocol):
-    """Store of the states of sources: the database, or memory in tests."""
-
-    def source_states(self) -> Mapping[str, SourceState]:
-        """Every stored state by the name of its source. Raises StateError."""
-        ...
-
-    def save_source_state(self, state: SourceState) -> None:
-        """Store the state in place of an older one of that source. Raises StateError."""
-        ...
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,7 +38,7 @@ class Fetcher:
         self,
         sources: Sequence[Source],
         *,
-        states: SourceStates,
+        states: SourceStore,
         fetch: Fetch,
         clock: Clock,
         rng: random.Random,

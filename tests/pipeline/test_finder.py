@@ -7,7 +7,8 @@ from datetime import date, timedelta
 import pytest
 
 from bot.domain.query import Document, parse
-from bot.pipeline.finder import PaperFinder, QueryPreview, SearchableText, SearchWindow
+from bot.pipeline.finder import PaperFinder, QueryPreview
+from bot.pipeline.ports.full_text import FullTextStore, PaperWindow
 from tests.builders import a_digest, a_paper, an_entry
 from tests.pipeline.conftest import MakeWorld
 from tests.rigs.world import World
@@ -183,12 +184,12 @@ def test_relations_are_the_nearest_papers_and_the_later_ones_that_say_the_name(w
 class CountedTexts:
     """The stored papers, and how many documents were read at each time."""
 
-    def __init__(self, texts: SearchableText) -> None:
+    def __init__(self, texts: FullTextStore) -> None:
         self._texts = texts
         self.read: list[int] = []
 
     @contextmanager
-    def last_days(self, days: int) -> Iterator[SearchWindow]:
+    def last_days(self, days: int) -> Iterator[PaperWindow]:
         with self._texts.last_days(days) as window:
             documents = window.documents
 

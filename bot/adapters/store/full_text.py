@@ -94,7 +94,7 @@ DaysByNumber = dict[int, str | dt.date | None]
 
 
 class FullText:
-    """The stored papers by their words. Opening it folds all papers again where the rules of folding have changed."""
+    """`FullTextStore` over a database. Opening it folds all papers again where the rules of folding have changed."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -108,12 +108,13 @@ class FullText:
                     _rebuild(connection)
 
     @contextmanager
-    def last_days(self, days: int) -> Iterator["PaperWindow"]:
-        """The papers of so many days back from the newest digest, and those without a date; one moment of the state."""
+    def last_days(self, days: int) -> Iterator["SqlPaperWindow"]:
         with reading(self._engine) as connection, _mapped(connection):
             newest = day_of(_NEWEST_DAY.rows(connection)[0][0])
             now = version(connection)
-            yield PaperWindow(connection, now, newest, self._since(connection, now, _first_day(newest, days)))
+            yield SqlPaperWindow(
+                connection, now, newest, self._since(connection, now, _first_day(newest, days))
+            )
 
     def _since(self, connection: Connection, now: str, first: dt.date) -> "DaysByNumber":
         """The papers from that day on, from the cache where no paper has changed: of many they take a while to list."""
@@ -126,34 +127,28 @@ class FullText:
         return listed
 
 
-class PaperWindow:
-    """Papers of some days, by number, newest first."""
+class SqlPaperWindow:
+    """`PaperWindow` over a database. On PostgreSQL the index knows no positions, and gives more candidates."""
 
     def __init__(
         self, connection: Connection, now: str, newest: dt.date | None, days: "DaysByNumber"
     ) -> None:
         self._connection = connection
         self.version = now
-        """Changes whenever papers do."""
         self.newest = newest
-        """The day of the newest digest; None while nothing was read."""
         self._days = days
 
     def __len__(self) -> int:
-        """How many papers there are."""
         return len(self._days)
 
     @property
     def oldest(self) -> dt.date | None:
-        """The day of the oldest paper that has one."""
         return day_of(next((day for day in reversed(self._days.values()) if day), None))
 
     def day(self, number: int) -> dt.date | None:
-        """The date of a paper."""
         return day_of(self._days[number])
 
     def matching(self, bounds: Bounds, matches: Callable[[Document], bool], *, with_texts: bool) -> list[int]:
-        """The numbers of the papers that match, newest first; asks only of those that the bounds do not decide."""
         matching = self.certain(bounds)
         if not (self._is_exact and bounds.certain == bounds.possible):
             undecided = self.documents(
@@ -167,14 +162,12 @@ class PaperWindow:
         return self._having(bounds.certain, or_unknown=False) if bounds.certain else set()
 
     def candidates(self, need: Need | None, *, without: Container[int] = ()) -> list[int]:
-        """The papers that may have what is needed (None: every paper), by number, newest first."""
         if need is None:
             return [number for number in self._days if number not in without]
         having = self._having(need, or_unknown=True)
         return self._newest_first({number for number in having if number not in without})
 
     def documents(self, numbers: Iterable[int], *, with_texts: bool) -> Iterator[tuple[int, Document]]:
-        """The papers with these numbers, in that order; without texts as documents of their folded words alone."""
         if with_texts:
             for number, _, document in self.texts(numbers):
                 yield number, document
@@ -185,7 +178,6 @@ class PaperWindow:
                 yield number, Document(words=words[number])
 
     def texts(self, numbers: Iterable[int]) -> Iterator[tuple[int, PaperId, Document]]:
-        """Number, id and document of these papers, in that order."""
         for chunk in chunks(numbers):
             rows = {row[0]: row[1:] for row in _TEXTS.rows(self._connection, numbers=chunk)}
             for number in chunk:
@@ -193,11 +185,9 @@ class PaperWindow:
                 yield number, PaperId(paper_id), StoredDocument(content, tuple(words))
 
     def count(self, need: Need) -> int:
-        """How many papers have what is needed."""
         return len(self._days.keys() & self._having(need, or_unknown=False))
 
     def has(self, need: Need) -> bool:
-        """Whether any paper has what is needed, of whichever day."""
         if self._is_exact:
             rows = driver(self._connection).execute(f"{_FIND_SQLITE} LIMIT 1", (_fts5(need),))
             return rows.fetchone() is not None
@@ -205,8 +195,7 @@ class PaperWindow:
         return result.first() is not None
 
     def words_from(self, beginning: str) -> list[str]:
-        """The folded words with that beginning in all papers, on PostgreSQL in some thousand of the newest."""
-        if not self._is_exact:
+        if not self._is_exact:  # PostgreSQL: some thousand of the newest papers
             rows = self._connection.exec_driver_sql(_WORDS_POSTGRESQL, (f"_{beginning}%",))
             return list(rows.scalars())
         own = driver(self._connection)
@@ -215,7 +204,6 @@ class PaperWindow:
         return [row[0] for row in rows_]
 
     def papers(self, numbers: Iterable[int]) -> Iterator[tuple[Paper, Document]]:
-        """The papers with these numbers, in that order, with their documents."""
         for chunk in chunks(numbers):
             rows = {row[0]: row[1:] for row in _TEXTS.rows(self._connection, numbers=chunk)}
             for number in chunk:

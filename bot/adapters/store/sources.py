@@ -11,7 +11,7 @@ from bot.domain.sources import SourceState
 
 
 class Sources:
-    """`SourceStates` over a database."""
+    """`SourceStore` over a database."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
