@@ -19,6 +19,7 @@ from bot.adapters.store import Store
 from bot.adapters.store.tokens import Tokens
 from bot.app.config import channels
 from bot.app.config.channels.channel_type import Parts
+from bot.app.config.channels.telegram import bot_client
 from bot.app.config.settings import Settings
 from bot.domain.channels import ChannelKind
 from bot.domain.digests import Digest, ReadNeighbour
@@ -386,12 +387,11 @@ def chat_service(
 ) -> "ChatService":
     """The chat of the Telegram bot; it calls `wake` when there is something to send."""
     from bot.adapters.telegram.chat import ChatService, VoteCollector
-    from bot.adapters.telegram.client import BotClient
     from bot.adapters.telegram.requests import ChatDeliveries, Services
 
-    store, quizzes, telegram = container.store, container.quizzes, container.settings.telegram
+    store, quizzes = container.store, container.quizzes
     return ChatService(
-        BotClient(telegram.token.get_secret_value(), api_url=telegram.api_url),
+        bot_client(container.settings),
         store.updates,
         Services(
             deliveries=ChatDeliveries(store.papers, store.deliveries, container.builder, container.registry),

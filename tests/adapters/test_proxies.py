@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from bot.adapters import proxies
 from bot.adapters.proxies import certificates_fault, proxy_fault
+from bot.adapters.telegram.client import BotClient
 from bot.adapters.telegram.publisher import TelegramPublisher
 from bot.domain.errors import ChannelDown
 from tests.builders import an_outgoing
@@ -100,7 +101,7 @@ async def test_behind_an_unusable_proxy_nothing_is_sent_and_nothing_is_in_doubt(
     clean: pytest.MonkeyPatch,
 ) -> None:
     clean.setenv("ALL_PROXY", "socks5://127.0.0.1:7890")
-    publisher = TelegramPublisher("123:abc", api_url="http://127.0.0.1:1", chats=ChatMemory())
+    publisher = TelegramPublisher(BotClient("123:abc", api_url="http://127.0.0.1:1"), chats=ChatMemory())
     with pytest.raises(ChannelDown, match=r"pip install 'paperboy-bot\[socks\]'"):
         await publisher.send(an_outgoing(kind="telegram"))
     await publisher.close()
@@ -114,7 +115,7 @@ async def test_with_certificates_that_cannot_be_read_nothing_is_sent_and_the_fil
     if content is not None:
         file.write_bytes(content)
     clean.setenv("SSL_CERT_FILE", str(file))
-    publisher = TelegramPublisher("123:abc", api_url="http://127.0.0.1:1", chats=ChatMemory())
+    publisher = TelegramPublisher(BotClient("123:abc", api_url="http://127.0.0.1:1"), chats=ChatMemory())
     with pytest.raises(ChannelDown, match=f"the certificates in SSL_CERT_FILE cannot be read: {file}: {why}"):
         await publisher.send(an_outgoing(kind="telegram"))
     await publisher.close()

@@ -150,9 +150,7 @@ def services_of(made: World, site: ChatSite) -> Services:
 
 def a_publisher(api: BotApi) -> TelegramPublisher:
     """The real channel to the emulator, without its pace: the virtual clock stands still while it sends."""
-    publisher = TelegramPublisher(
-        client=BotClient(api.token, api_url=api.url, timeouts=QUICK), chats=ChatMemory()
-    )
+    publisher = TelegramPublisher(BotClient(api.token, api_url=api.url, timeouts=QUICK), chats=ChatMemory())
     publisher.capabilities = replace(publisher.capabilities, limits=Limits())  # type: ignore[misc]
     return publisher
 

@@ -11,7 +11,6 @@ from datetime import timedelta
 from typing import TypeVar
 
 from bot.adapters.telegram.client import (
-    DEFAULT_API_URL,
     BotClient,
     NothingToEdit,
     NotModified,
@@ -63,15 +62,8 @@ class TelegramPublisher:
         limits=Limits(overall=OVERALL, per_target=_limit, bucket=chat_of),
     )
 
-    def __init__(
-        self,
-        token: str = "",
-        *,
-        api_url: str = DEFAULT_API_URL,
-        client: BotClient | None = None,
-        chats: ChatStore,
-    ) -> None:
-        self._client = client or BotClient(token, api_url=api_url)
+    def __init__(self, client: BotClient, *, chats: ChatStore) -> None:
+        self._client = client
         self._chats = chats
         self._flooded: set[str] = set()
         self._shown: OrderedDict[tuple[int | str, int], int] = OrderedDict()

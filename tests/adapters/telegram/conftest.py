@@ -46,7 +46,7 @@ async def api() -> AsyncIterator[BotApi]:
 @pytest.fixture
 async def publisher(api: BotApi) -> AsyncIterator[TelegramPublisher]:
     client = BotClient(api.token, api_url=api.url, timeouts=QUICK)
-    publisher = TelegramPublisher(client=client, chats=ChatMemory())
+    publisher = TelegramPublisher(client, chats=ChatMemory())
     yield publisher
     await publisher.close()
 

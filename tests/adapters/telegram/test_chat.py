@@ -104,7 +104,7 @@ async def test_votes_are_stored_and_left_for_later(
     api: BotApi, deliveries: FakeDeliveries, kept: MemoryUpdates
 ) -> None:
     api.chat(1)
-    publisher = TelegramPublisher(api.token, api_url=api.url, chats=ChatMemory())
+    publisher = TelegramPublisher(BotClient(api.token, api_url=api.url), chats=ChatMemory())
     await publisher.send(
         replace(an_outgoing(kind="telegram", address="1"), kind="quiz", question=a_question())
     )

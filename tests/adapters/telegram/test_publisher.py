@@ -213,7 +213,7 @@ async def test_a_question_without_room_in_the_poll_is_told_in_a_message_before(
 async def test_a_poll_and_the_message_before_it_are_two_messages_a_second_apart() -> None:
     async with BotApi(paced=True) as api:
         api.chat(1)
-        publisher = TelegramPublisher(api.token, api_url=api.url, chats=ChatMemory())
+        publisher = TelegramPublisher(BotClient(api.token, api_url=api.url), chats=ChatMemory())
         options = tuple(letter * 500 for letter in "xyz")
         receipt = await publisher.send(quiz(question=a_question("Which?", *options, answer=0)))
         await publisher.close()
@@ -447,7 +447,7 @@ async def test_a_service_that_is_not_there_certainly_took_nothing(
 
 
 async def test_a_wrong_token_stops_the_channel(api: BotApi) -> None:
-    publisher = TelegramPublisher("123:wrong", api_url=api.url, chats=ChatMemory())
+    publisher = TelegramPublisher(BotClient("123:wrong", api_url=api.url), chats=ChatMemory())
     with pytest.raises(ChannelDown, match=r"telegram\.token"):
         await publisher.send(to())
     await publisher.close()
@@ -542,7 +542,10 @@ async def test_what_cannot_be_begun_is_not_sent_and_leaves_the_next_alone(
 
 
 async def test_without_a_connection_nothing_begins() -> None:
-    publisher, begun = TelegramPublisher("1:x", api_url="http://127.0.0.1:9", chats=ChatMemory()), []
+    publisher, begun = (
+        TelegramPublisher(BotClient("1:x", api_url="http://127.0.0.1:9"), chats=ChatMemory()),
+        [],
+    )
 
     async def begin() -> None:
         begun.append(1)

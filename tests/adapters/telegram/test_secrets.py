@@ -42,7 +42,7 @@ async def test_no_log_and_no_error_ever_holds_the_token(
 
 async def test_a_refused_token_is_not_shown(api: BotApi, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
-    publisher = TelegramPublisher("987:secret-of-mine", api_url=api.url, chats=ChatMemory())
+    publisher = TelegramPublisher(BotClient("987:secret-of-mine", api_url=api.url), chats=ChatMemory())
     with pytest.raises(DeliveryError) as caught:
         await publisher.send(an_outgoing(kind="telegram", address="1"))
     await publisher.close()
@@ -51,6 +51,6 @@ async def test_a_refused_token_is_not_shown(api: BotApi, caplog: pytest.LogCaptu
 
 async def test_nothing_shows_the_token_when_printed(api: BotApi) -> None:
     client = BotClient("987:secret-of-mine", api_url=api.url)
-    publisher = TelegramPublisher(client=client, chats=ChatMemory())
+    publisher = TelegramPublisher(client, chats=ChatMemory())
     assert "secret" not in repr(client) + repr(publisher) + str(vars(publisher))
     await publisher.close()

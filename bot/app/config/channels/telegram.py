@@ -111,9 +111,18 @@ def _build(parts: Parts) -> "Publisher":
     settings = parts.settings
     if not settings.sends_telegram:
         return PreviewPublisher(settings.previews_folder)
-    return TelegramPublisher(
-        settings.telegram.token.get_secret_value(), api_url=settings.telegram.api_url, chats=parts.chats
-    )
+    return TelegramPublisher(bot_client(settings), chats=parts.chats)
+
+
+def bot_client(settings: Settings) -> "BotClient":
+    """A client of the bot with connections of its own.
+
+    The publisher and the chat have one each: the chat closes its client when it ends, while messages are still sent, and
+    its long poll takes no connection from them.
+    """
+    from bot.adapters.telegram.client import BotClient
+
+    return BotClient(settings.telegram.token.get_secret_value(), api_url=settings.telegram.api_url)
 
 
 async def _show(message: OutgoingMessage, _: Settings) -> str:
@@ -230,9 +239,7 @@ async def _ask(
     """Findings on whether the service knows the bot, and lets it write to the chats."""
     if not settings.sends_telegram:
         return []
-    from bot.adapters.telegram.client import BotClient
-
-    client = BotClient(settings.telegram.token.get_secret_value(), api_url=settings.telegram.api_url)
+    client = bot_client(settings)
     try:
         known = fine(CHAT, f"the service knows the bot as @{await client.username()}")
         return [known, *await _chat_rights(client, subscribers, chats)]
