@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from typing import Literal
 from zoneinfo import available_timezones
 
-from bot.domain.analysis.exclusion import Exclusion, exclusions
 from bot.domain.channels import FEED
 from bot.domain.chats import chat_of
 from bot.domain.errors import UsageError
@@ -24,6 +23,8 @@ from bot.domain.preferences import (
     Choices,
     ChosenChannel,
     ChosenSubscription,
+    Exclusion,
+    exclusions,
     like_text,
     names_in_both,
     same_name,

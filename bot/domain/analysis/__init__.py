@@ -1,1 +1,1 @@
-"""Analysis of stored papers: previews of queries, better spellings, exclusions, findings, similar papers and trends."""
+"""Analysis of stored papers: previews of queries, better spellings, findings, similar papers and trends."""

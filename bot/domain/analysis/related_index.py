@@ -1,4 +1,7 @@
-"""RelatedIndex: an index of many papers by their words, which finds those most similar to one."""
+"""RelatedIndex: an index of many papers by their words, which finds those most similar to one.
+
+Apart from `domain.similarity`, since it needs numpy, which only processes that show papers load.
+"""
 
 from array import array
 from collections.abc import Iterable

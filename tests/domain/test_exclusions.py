@@ -1,7 +1,7 @@
 """The word that would have kept a paper away."""
 
-from bot.domain.analysis.exclusion import exclusions
 from bot.domain.papers import Summary
+from bot.domain.preferences import exclusions
 from bot.domain.query import document_of, parse
 from tests.builders import a_paper
 
