@@ -127,7 +127,11 @@ def measure(people: list[Subscriber], day: list[Paper]) -> Measured:
     with tempfile.TemporaryDirectory() as folder:
         store = Store(f"sqlite:///{folder}/state.sqlite3")
         ingest = Ingest(
-            store.digests, registry, lambda _data, _name, _beside: digest, lambda _data, _name: digest.date
+            store.digests,
+            registry,
+            lambda _data, _name, _beside: digest,
+            lambda _data, _name: digest.date,
+            first_run=0,
         )
         ingest.process([], NOW)  # as the first look at a start does
         writes = Writes()

@@ -17,10 +17,11 @@ from pathlib import Path
 from benchmarks.corpus import CORPUS
 from bot.adapters.readers import read_digest
 from bot.domain.card import Card, card_of, text_of
+from bot.domain.digests import merge
 from bot.domain.errors import DigestTooLarge, NotADigest
 from bot.domain.gist import GIST_LENGTH
 from bot.domain.message import Item
-from bot.domain.papers import Paper, PaperId, merge
+from bot.domain.papers import Paper, PaperId
 from bot.domain.text import DANGLING, sentences
 
 RULES = {

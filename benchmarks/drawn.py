@@ -17,7 +17,8 @@ from typing import Generic, TypeVar
 
 from benchmarks.corpus import CORPUS
 from bot.adapters.readers import read_digest
-from bot.domain.papers import Paper, merge
+from bot.domain.digests import merge
+from bot.domain.papers import Paper
 from bot.domain.query import Query, parse
 from bot.domain.query.folding import words
 from bot.domain.query.syntax import Node, both, contradiction, either, negated

@@ -12,8 +12,9 @@ from pathlib import Path
 
 from bot.adapters.readers import read_digest
 from bot.domain.analysis.short_names import papers_naming
+from bot.domain.digests import merge
 from bot.domain.errors import DigestError
-from bot.domain.papers import Paper, PaperId, merge
+from bot.domain.papers import Paper, PaperId
 
 LABELS = Path(__file__).parents[1] / "tests" / "data" / "naming_wild.txt"
 

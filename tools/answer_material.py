@@ -9,7 +9,8 @@ from itertools import chain
 from pathlib import Path
 
 from bot.adapters.readers import read_digest
-from bot.domain.papers import Paper, PaperId, Question, merge
+from bot.domain.digests import merge
+from bot.domain.papers import Paper, PaperId, Question
 from bot.domain.quizzes.paper_text import PaperText, paper_text, stems
 
 VARIANTS = {"whole": 0.4, "undrawn": 0.2, "torn": 0.2, "summarised": 0.2}

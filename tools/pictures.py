@@ -35,11 +35,12 @@ from bot.adapters.telegram.updates import Author, Chat, CommandMessage
 from bot.app.config.settings import load_settings
 from bot.app.container import build_container, chat_service
 from bot.domain.channels import Target
+from bot.domain.digests import merge
 from bot.domain.files import FoundFile
 from bot.domain.mailbox import Mailbox
 from bot.domain.message import Item, Occasion, OutgoingMessage
 from bot.domain.notices import reasons_for, relevance
-from bot.domain.papers import Paper, PaperId, merge
+from bot.domain.papers import Paper, PaperId
 from bot.domain.query import parse
 from bot.domain.quizzes.polls import Poll
 from bot.domain.subscriptions import Subscriber, Subscription

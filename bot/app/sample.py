@@ -15,11 +15,11 @@ from bot.adapters.store import Store
 from bot.app.config.settings import Settings
 from bot.app.container import build_container
 from bot.app.once import DryRunFeedWriter, FolderScan, run_and_close
-from bot.domain.digests import Digest
+from bot.domain.digests import Digest, merge
 from bot.domain.errors import DeliveryError, UsageError
 from bot.domain.files import FoundFile
 from bot.domain.message import Begin, OutgoingMessage, Receipt, unrecorded
-from bot.domain.papers import Entry, Paper, merge
+from bot.domain.papers import Entry, Paper
 from bot.domain.query import document_of, match, parse
 from bot.domain.schedule import Immediately
 from bot.domain.subscriptions import Subscriber, Subscription

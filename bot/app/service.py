@@ -33,7 +33,8 @@ from bot.domain.incidents import JOB_FAILING, SECOND_POLLER, STOPPED, TASK_FAILI
 from bot.domain.sources import MIN_INTERVAL
 from bot.pipeline.feeds import remove_orphan_feeds
 from bot.pipeline.incidents import SourceWatch
-from bot.pipeline.ingest import IngestResult, Planned
+from bot.pipeline.ingest import IngestResult
+from bot.pipeline.planning_runs import Planned
 
 log = logging.getLogger(__name__)
 

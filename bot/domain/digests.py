@@ -5,7 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from bot.domain.papers import Edition, Entry, Paper, PaperId, Question, merge
+from bot.domain.flowchart import merged
+from bot.domain.papers import Edition, Entry, Links, Paper, PaperId, Question, Summary
 
 DigestKind = str
 """The name of a digest format, such as `table`: the kind of its reader in `adapters/readers`."""
@@ -113,6 +114,71 @@ def diff(digest: Digest, known: Mapping[PaperId, Paper], *, name: str) -> Diff:
         elif after != before:
             resighted.append(after)
     return Diff(changes=tuple(changes), resighted=tuple(resighted))
+
+
+def merge(known: Paper | None, entry: Entry, *, digest: str, day: dt.date | None) -> Paper:
+    """The paper with the entry of the digest of that name, of `day`, merged in.
+
+    A newer (or equally new) digest wins where both have a value; no known value is lost. A digest replaces
+    its own earlier summary. Merging the same entry twice changes nothing.
+    """
+    if known is None:
+        return Paper(
+            id=entry.id,
+            title=entry.title,
+            authors=entry.authors,
+            summaries=_summaries((), entry.summary, digest, newest_first=True),
+            published=entry.published,
+            date=day,
+            latest=day,
+            categories=entry.categories,
+            comment=entry.comment,
+            score=entry.score,
+            links=entry.links.filled_from(Links()) if entry.links.other else entry.links,
+            flowchart=entry.flowchart,
+            editions=entry.editions,
+            digests=(digest,),
+        )
+    newer = known.latest is None or (day is not None and day >= known.latest)
+    first, second = (entry, known) if newer else (known, entry)
+    return Paper(
+        id=known.id,
+        title=first.title or second.title,
+        authors=first.authors or second.authors,
+        summaries=_summaries(known.summaries, entry.summary, digest, newest_first=newer),
+        published=first.published or second.published,
+        date=min(filter(None, (known.date, day)), default=None),
+        latest=max(filter(None, (known.latest, day)), default=None),
+        categories=first.categories or second.categories,
+        comment=first.comment or second.comment,
+        score=first.score or second.score,
+        links=first.links.filled_from(second.links),
+        flowchart=merged(first.flowchart, second.flowchart),
+        editions=_editions(first.editions, second.editions),
+        digests=known.digests if digest in known.digests else (*known.digests, digest),
+    )
+
+
+def _summaries(
+    known: tuple[Summary, ...], text: str | None, digest: str, *, newest_first: bool
+) -> tuple[Summary, ...]:
+    if not text:
+        return known
+    if any(summary.text == text for summary in known):
+        return known
+    own_summary = Summary(text=text, digest=digest)
+    if any(summary.digest == digest for summary in known):
+        return tuple(own_summary if summary.digest == digest else summary for summary in known)
+    return (own_summary, *known) if newest_first else (*known, own_summary)
+
+
+def _editions(first: tuple[Edition, ...], second: tuple[Edition, ...]) -> tuple[Edition, ...]:
+    others = {edition.language: edition for edition in second}
+    filled = tuple(
+        edition.filled_from(others.pop(edition.language)) if edition.language in others else edition
+        for edition in first
+    )
+    return (*filled, *others.values())
 
 
 def gained(before: Paper, after: Paper) -> frozenset[Gain]:

@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import Literal, NewType
 from urllib.parse import unquote
 
-from bot.domain.flowchart import Flowchart, merged
+from bot.domain.flowchart import Flowchart
 
 PaperId = NewType("PaperId", str)
 """`arxiv:2509.14008`, `arxiv:cs/0112017`, `doi:10.1101/…` and the other ID_KINDS; else `title:` and 16 hex digits."""
@@ -254,9 +254,6 @@ class Links:
         )
 
 
-_NO_LINKS = Links()
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Edition:
     """The parts of an entry that exist once per language (`en`, `zh`); title and summary where they are translated."""
@@ -377,68 +374,3 @@ class Paper:
 def _edition(editions: tuple[Edition, ...], language: str) -> Edition:
     by_language = {edition.language: edition for edition in editions}
     return by_language.get(language) or by_language.get("en") or Edition(language=language)
-
-
-def merge(known: Paper | None, entry: Entry, *, digest: str, day: dt.date | None) -> Paper:
-    """The paper with the entry of the digest of that name, of `day`, merged in.
-
-    A newer (or equally new) digest wins where both have a value; no known value is lost. A digest replaces
-    its own earlier summary. Merging the same entry twice changes nothing.
-    """
-    if known is None:
-        return Paper(
-            id=entry.id,
-            title=entry.title,
-            authors=entry.authors,
-            summaries=_summaries((), entry.summary, digest, newest_first=True),
-            published=entry.published,
-            date=day,
-            latest=day,
-            categories=entry.categories,
-            comment=entry.comment,
-            score=entry.score,
-            links=entry.links.filled_from(_NO_LINKS) if entry.links.other else entry.links,
-            flowchart=entry.flowchart,
-            editions=entry.editions,
-            digests=(digest,),
-        )
-    newer = known.latest is None or (day is not None and day >= known.latest)
-    first, second = (entry, known) if newer else (known, entry)
-    return Paper(
-        id=known.id,
-        title=first.title or second.title,
-        authors=first.authors or second.authors,
-        summaries=_summaries(known.summaries, entry.summary, digest, newest_first=newer),
-        published=first.published or second.published,
-        date=min(filter(None, (known.date, day)), default=None),
-        latest=max(filter(None, (known.latest, day)), default=None),
-        categories=first.categories or second.categories,
-        comment=first.comment or second.comment,
-        score=first.score or second.score,
-        links=first.links.filled_from(second.links),
-        flowchart=merged(first.flowchart, second.flowchart),
-        editions=_editions(first.editions, second.editions),
-        digests=known.digests if digest in known.digests else (*known.digests, digest),
-    )
-
-
-def _summaries(
-    known: tuple[Summary, ...], text: str | None, digest: str, *, newest_first: bool
-) -> tuple[Summary, ...]:
-    if not text:
-        return known
-    if any(summary.text == text for summary in known):
-        return known
-    own_summary = Summary(text=text, digest=digest)
-    if any(summary.digest == digest for summary in known):
-        return tuple(own_summary if summary.digest == digest else summary for summary in known)
-    return (own_summary, *known) if newest_first else (*known, own_summary)
-
-
-def _editions(first: tuple[Edition, ...], second: tuple[Edition, ...]) -> tuple[Edition, ...]:
-    others = {edition.language: edition for edition in second}
-    filled = tuple(
-        edition.filled_from(others.pop(edition.language)) if edition.language in others else edition
-        for edition in first
-    )
-    return (*filled, *others.values())

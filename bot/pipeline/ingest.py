@@ -4,29 +4,27 @@ import gc
 import hashlib
 import logging
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from functools import cached_property
 from time import perf_counter
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
-from bot.domain.backlog import Look, Rule, SourceHistory, backlog_of, days_of, look_at
+from bot.domain.backlog import Look, SourceHistory, backlog_of, days_of, look_at
 from bot.domain.digests import Change, Gain, diff, plausible_day, with_plausible_days
 from bot.domain.errors import DigestError, NotADigest, StateError
 from bot.domain.matcher import SubscriptionMatcher
 from bot.domain.papers import Paper, PaperId
-from bot.domain.planning import alert_keys, plan
 from bot.domain.query import Document, document_of
-from bot.domain.subscriptions import Subscription
 from bot.pipeline.onboarding import notice_alike, onboard, onboard_subscriptions, register
+from bot.pipeline.planning_runs import MatchedRun, NewRun, Planned, RunPlanner
 from bot.pipeline.ports import DigestReader
 from bot.pipeline.ports.papers import (
     DigestStore,
     FileMark,
     IngestTransaction,
-    PlanningRun,
     ReadDigest,
     StateView,
 )
@@ -38,15 +36,6 @@ _BATCH_FILES, _BATCH_BYTES = 128, 5_000_000
 """Files, and their bytes, that share one transaction when many arrive at once; each is stored whole or not at all."""
 _KEPT_BYTES = 32_000_000
 """So many bytes of files that were read to find the fresh ones are kept, so that they need not be read again."""
-_PART_TAKES = 0.05
-"""Seconds that a transaction of planning should take: while it does, nobody else can write."""
-_MOST_WAITING = 2_000
-"""Papers of runs that wait for older ones and are kept in memory as they were matched; then they are planned before
-more is taken in."""
-_FIRST_SIZE, _SMALLEST, _LARGEST = 1_000, 250, 20_000
-"""Matches, one for each channel, that are planned in a transaction."""
-
-
 _DAY_IN_NAME = re.compile(r"(?<!\d)(19|20)\d\d[-_.]?(0[1-9]|1[0-2])[-_.]?([0-2]\d|3[01])(?!\d)")
 
 
@@ -73,17 +62,6 @@ class DigestFile(Protocol):
 
 
 PeekDate = Callable[[bytes, str], date | None]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Planned:
-    """How many notices and deliveries were planned."""
-
-    notices: int = 0
-    deliveries: int = 0
-
-    def __add__(self, other: "Planned") -> "Planned":
-        return Planned(notices=self.notices + other.notices, deliveries=self.deliveries + other.deliveries)
 
 
 @dataclass(kw_only=True, slots=True)
@@ -134,7 +112,7 @@ class Ingest:
         read_digest: DigestReader,
         peek_date: PeekDate,
         *,
-        first_run: int | None = 0,
+        first_run: int | None,
         elapsed: Callable[[], float] = perf_counter,
     ) -> None:
         """`first_run` is how many matches of a backlog a subscriber gets (None: all)."""
@@ -143,19 +121,20 @@ class Ingest:
         self._read_digest = read_digest
         self._peek_date = peek_date
         self._first_run = first_run
-        self._planner = _RunPlanner(digests, first_run, elapsed)
+        self._planner = RunPlanner(digests, first_run, elapsed)
         self._registered: SubscriptionMatcher | None = None
         """The matcher whose subscribers are certainly registered."""
         self._onboarded: SubscriptionMatcher | None = None
         """The matcher whose subscriptions are certainly onboarded."""
 
     def process(self, files: Sequence[DigestFile], now: datetime) -> IngestResult:
-        """Onboard who and what is new among the subscribers, store what is new in these files, newest digest first, and
-        begin to plan it.
+        """Onboard new subscribers and new subscriptions, store what is new in these files, newest digest first, and begin
+        to plan it.
 
-        A file that is no digest, or that we fail at,
-        is named in the result and looked at again only when its content changes; one that
-        cannot be read now is in `unread`. StateError ends it all; what was stored until then stays stored.
+        A file that gives no digest is a problem in the result, and is read again only when its content changes; one that
+        cannot be read now is in `unread`.
+
+        Raises: StateError; the files stored until then stay stored.
         """
         self._registry.matcher.prepare()
         result = IngestResult()
@@ -164,8 +143,10 @@ class Ingest:
         return result
 
     def process_history(self, files: Sequence[DigestFile], now: datetime) -> IngestResult:
-        """Store what is new in these files and notice its matches. Nobody is told of it, not even when one of its papers
-        gains something later; who is in the configuration now was there before what comes next.
+        """Ingest files that were published before: their matches are noticed, and nothing is sent, also not when one of
+        their papers gains something later.
+
+        The current subscribers are onboarded first, so that papers which come later are news to them.
         """
         result = IngestResult()
         result.add_planned(self._onboard(now))
@@ -309,9 +290,8 @@ class Ingest:
             fresh, batch = comparison.fresh, comparison.batch
             tx.save_digests(fresh, now)
             marks = [_mark(file) for file in read if file not in fresh]
-            tx.save_files(
-                [mark for mark in marks if not (imported and mark.error)]
-            )  # among history lies much else
+            # An imported folder may hold much that is no digest; `run` would name it as unreadable for ever.
+            tx.save_files([mark for mark in marks if not (imported and mark.error)])
             _save_sources(tx, read, now)
             batch.save(tx, now)
             planned = self._planner.begin(tx, comparison.runs, now)
@@ -449,15 +429,6 @@ def _save_sources(tx: IngestTransaction, read: Sequence[ReadDigest | FileMark], 
         tx.save_source(source, history.after(tx.source_history(source)))
 
 
-class _NewRun(NamedTuple):
-    """Changes that one planning run plans, by which rule, and matched already; nobody is concerned where that is None."""
-
-    changes: Sequence[Change]
-    rule: Rule
-    source: str | None
-    work: "_Work | None"
-
-
 class _Comparison:
     """Files compared with the state and matched."""
 
@@ -486,11 +457,11 @@ class _Comparison:
         newcomers = set[str]() if imported else state.backlog().keys()
         concerned = not matcher.subscribers.keys() <= newcomers
         self.runs = [
-            _NewRun(
+            NewRun(
                 changes,
                 "import" if imported else "news" if source is None else "backlog",
                 source,
-                _Work(state, matcher, changes, self.batch.documents) if concerned else None,
+                MatchedRun(state, matcher, changes, self.batch.documents) if concerned else None,
             )
             for source, changes in self.batch.by_source(imported=imported)
         ]
@@ -564,174 +535,3 @@ class IngestBatch:
         only_resighted = self._resighted - self._gains.keys()
         resighted = [paper for paper in self._papers.values() if paper.id in only_resighted]
         tx.save_papers(resighted, now, changed=False, documents=self.documents)
-
-
-class _RunPlanner:
-    """Carries out planning runs, strictly in their order, in transactions of some thousand matches each.
-
-    A run is matched once, and kept in memory until it is done; each transaction reads how far the run came, so that
-    several machines may work on the same one.
-    """
-
-    def __init__(self, digests: DigestStore, first_run: int | None, elapsed: Callable[[], float]) -> None:
-        self._digests = digests
-        self._first_run = first_run
-        self._elapsed = elapsed
-        self._work: _Work | None = None
-        self._waiting: dict[int, _Work] = {}
-        """By the number of their run: matched when it was stored, for when its turn comes."""
-        self._size = _FIRST_SIZE
-
-    @property
-    def is_full(self) -> bool:
-        """Whether as many papers wait as are kept."""
-        return self._papers_waiting() >= _MOST_WAITING
-
-    def _papers_waiting(self) -> int:
-        return sum(len(work.changes) for work in self._waiting.values())
-
-    @contextmanager
-    def transaction(self) -> Iterator[IngestTransaction]:
-        """A transaction of the store; where it fails, what it began is forgotten."""
-        try:
-            with self._digests.transaction() as tx:
-                yield tx
-        except BaseException:
-            self._work = None
-            self._waiting.clear()
-            raise
-
-    def begin(self, tx: IngestTransaction, new_runs: Sequence[_NewRun], now: datetime) -> Planned:
-        """Store those of the runs that concern anybody; where no older run is open, plan as much of the first as one
-        transaction takes.
-        """
-        older = tx.open_run()
-        planned = Planned()
-        for new in new_runs:
-            if new.work is None:
-                continue
-            run = tx.begin_run(new.changes, now, rule=new.rule, source=new.source)
-            new.work.run = run.number
-            if older is None:
-                older, self._work = run, new.work
-                planned = self._plan_part(tx, run, new.work, now)
-            else:
-                self._waiting[run.number] = new.work
-        return planned
-
-    def plan_part(self, matcher: SubscriptionMatcher, now: datetime) -> Planned | None:
-        """Plan the next part; None where no run is open."""
-        if self._work is None or self._work.matcher is not matcher:
-            runs = self._digests.open_runs()
-            if not runs:
-                self._waiting.clear()
-                return None
-            waiting = self._waiting.get(runs[0].number)
-            self._waiting = {run: work for run, work in self._waiting.items() if run > runs[0].number}
-            if waiting is not None and waiting.matcher is matcher:
-                self._work = waiting
-            else:
-                self._work = self._prepare(runs[0], matcher)
-        work = self._work
-        with self.transaction() as tx:
-            start = self._elapsed()
-            run = tx.open_run()
-            if run is None or run.number != work.run:  # another machine finished it
-                self._work = None
-                return Planned()
-            planned = self._plan_part(tx, run, work, now)
-        self._adapt(self._elapsed() - start)
-        return planned
-
-    def _prepare(self, run: PlanningRun, matcher: SubscriptionMatcher) -> "_Work":
-        changes = self._digests.changes_of(run)
-        documents = self._digests.documents([change.paper for change in changes])
-        work = _Work(self._digests, matcher, changes, documents)
-        work.run = run.number
-        return work
-
-    def _plan_part(self, tx: IngestTransaction, run: PlanningRun, work: "_Work", now: datetime) -> Planned:
-        matches, cursor = work.part(run.cursor, self._size)
-        for name in tx.backlog().keys() & matches.keys() if run.sends else ():
-            del matches[name]
-        subscribers = work.matcher.subscribers
-        planned = (
-            tx.planned(alert_keys(matches, subscribers, work.gained)) if run.sends and work.gained else {}
-        )
-        shares = self._shares(tx, run, matches)
-        result = plan(
-            work.changes,
-            matches,
-            subscribers,
-            noticed=work.noticed,
-            planned=planned,
-            now=run.made_at,
-            backlog=shares,
-        )
-        if run.source is not None:
-            spent = {name: left for name, left in result.backlog.items() if left is not None}
-            tx.save_shares(run.source, {name: left for name, left in spent.items() if left != shares[name]})
-        tx.save_notices(result.notices, run.number, extended=result.extended)
-        deliveries = tx.plan(result.deliveries, run.number) if run.sends else 0
-        if cursor is None:
-            tx.finish(run, now)
-            self._work = None
-        else:
-            tx.advance(run, cursor)
-        notices = sum(
-            len(papers) for notices in (result.notices, result.extended) for papers in notices.values()
-        )
-        return Planned(notices=notices, deliveries=deliveries)
-
-    def _shares(
-        self, tx: IngestTransaction, run: PlanningRun, names: Collection[str]
-    ) -> Mapping[str, int | None]:
-        """How many papers of this run each of these subscribers is still to get, where it plans a backlog."""
-        if run.source is None or self._first_run is None:
-            return {}
-        return tx.backlog_shares(run.source, names, self._first_run)
-
-    def _adapt(self, seconds: float) -> None:
-        """Choose the size of the next part so that its transaction takes about `_PART_TAKES`."""
-        fitting = int(self._size * _PART_TAKES / max(seconds, 0.001))
-        self._size = min(max(fitting, self._size // 2, _SMALLEST), 2 * self._size, _LARGEST)
-
-
-class _Work:
-    """A planning run in memory: its changes, matched with all subscriptions."""
-
-    run: int
-    """The number of the run, once it has one."""
-
-    def __init__(
-        self,
-        state: StateView,
-        matcher: SubscriptionMatcher,
-        changes: Sequence[Change],
-        documents: Mapping[PaperId, Document],
-    ) -> None:
-        self.matcher = matcher
-        self.changes = changes
-        self.gained = frozenset(change.paper.id for change in changes if not change.is_new)
-        self.noticed = state.notices(self.gained)
-        self._hits = matcher.concerned(changes, self.noticed, documents)
-        self._left = self._hits.after("")
-        self._cursor = ""
-
-    def part(
-        self, cursor: str, size: int
-    ) -> tuple[dict[str, Mapping[PaperId, Sequence[Subscription]]], str | None]:
-        """The matches of the subscribers behind the cursor, so many or a few more, and the last of them; None instead
-        where nobody is left.
-        """
-        if cursor != self._cursor:  # another machine went on
-            self._left = self._hits.after(cursor)
-        matches: dict[str, Mapping[PaperId, Sequence[Subscription]]] = {}
-        weight = 0
-        for name, matching in self._left:
-            matches[name] = matching
-            weight += len(matching) * max(len(self.matcher.subscribers[name].channels), 1)
-            if weight >= size:
-                self._cursor = name
-                return matches, name
-        return matches, None

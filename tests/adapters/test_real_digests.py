@@ -6,10 +6,11 @@ from bot.adapters.email.content import EmailSettings
 from bot.adapters.email.publisher import compose
 from bot.adapters.feeds.atom import MAX_FEED_BYTES, render_atom
 from bot.adapters.readers import read_digest
+from bot.domain.digests import merge
 from bot.domain.feeds import FeedEntry, entry_id
 from bot.domain.mailbox import Mailbox
 from bot.domain.message import Item
-from bot.domain.papers import Paper, PaperId, merge
+from bot.domain.papers import Paper, PaperId
 from bot.domain.site import SiteAddresses
 from tests.adapters.feeds.test_atom import faults
 from tests.builders import AUTHORITY, NOW, a_feed, a_reason, an_outgoing

@@ -296,7 +296,7 @@ def test_a_source_that_falls_silent_is_told_once_and_again_when_it_is_well(
 ) -> None:
     store = Store(f"sqlite:///{tmp_path}/state.sqlite3")
     press = Press()
-    ingest = Ingest(store.digests, SubscriberRegistry(), press.read, press.peek_date)
+    ingest = Ingest(store.digests, SubscriberRegistry(), press.read, press.peek_date, first_run=0)
     incidents = IncidentLog(store.incidents, SubscriberRegistry(), {})
     watch = SourceWatch(store.digests, store.papers, incidents, fetcher("", unchanged))
     *usual, last = days(15)

@@ -371,7 +371,7 @@ def test_a_date_that_cannot_be_peeked_at_only_costs_the_place_in_line(alices: Wo
     def broken(_data: bytes, _name: str) -> date:
         raise RecursionError
 
-    alices.ingest = Ingest(alices.digests, alices.registry, alices.press.read, broken)
+    alices.ingest = Ingest(alices.digests, alices.registry, alices.press.read, broken, first_run=0)
     assert totals(alices.read("a.md", a_digest(1))) == (1, 1, 1, 0)
 
 
@@ -414,6 +414,7 @@ def reading(world: World) -> Ingest:
         world.registry,
         lambda data, name, _: read_digest(data, name=name),
         lambda data, name: peek_date(data, name=name),
+        first_run=0,
     )
 
 

@@ -7,9 +7,10 @@ import pytest
 from bot.domain.errors import StateError
 from bot.domain.message import Begin, OutgoingMessage, Receipt
 from bot.domain.subscriptions import Subscriber
-from bot.pipeline import ingest
+from bot.pipeline import planning_runs
 from bot.pipeline.history import ledger, paper_history, why_not_queued
-from bot.pipeline.ingest import Ingest, Planned
+from bot.pipeline.ingest import Ingest
+from bot.pipeline.planning_runs import Planned
 from tests.builders import (
     NOW,
     a_channel,
@@ -80,13 +81,13 @@ def test_a_digest_that_comes_meanwhile_is_planned_after_it(seven: World):
 def prepared(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The runs that are matched when their turn comes, as they do."""
     runs: list[int] = []
-    prepare = ingest._RunPlanner._prepare
+    prepare = planning_runs.RunPlanner._prepare
 
     def recorded(self, run, matcher):
         runs.append(run.number)
         return prepare(self, run, matcher)
 
-    monkeypatch.setattr(ingest._RunPlanner, "_prepare", recorded)
+    monkeypatch.setattr(planning_runs.RunPlanner, "_prepare", recorded)
     return runs
 
 
@@ -101,7 +102,7 @@ def test_a_run_that_waits_is_not_matched_again(seven: World, monkeypatch: pytest
 def test_runs_of_many_papers_that_wait_are_planned_before_more_is_taken_in(
     seven: World, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(ingest, "_MOST_WAITING", 2)
+    monkeypatch.setattr(planning_runs, "_MOST_WAITING", 2)
     runs = prepared(monkeypatch)
     open_runs = []
     for number, name in enumerate(("a.md", "b.md", "c.md"), start=1):
@@ -123,7 +124,7 @@ def test_a_digest_that_waits_for_a_run_has_nothing_matched_again(
 
 def test_a_run_that_another_machine_finished_is_forgotten(seven: World, monkeypatch: pytest.MonkeyPatch):
     runs = prepared(monkeypatch)
-    other = Ingest(seven.store.digests, seven.registry, seven.press.read, seven.press.peek_date)
+    other = Ingest(seven.store.digests, seven.registry, seven.press.read, seven.press.peek_date, first_run=0)
     read_only(seven, 1)
     read_only(seven, 2, name="b.md")
     other.finish_planning(NOW)
@@ -162,7 +163,7 @@ async def test_another_machine_goes_on_where_the_first_one_stopped(seven: World,
 
 def test_two_machines_take_turns_and_plan_nothing_twice(seven: World):
     read_only(seven, 1)
-    other = Ingest(seven.store.digests, seven.registry, seven.press.read, seven.press.peek_date)
+    other = Ingest(seven.store.digests, seven.registry, seven.press.read, seven.press.peek_date, first_run=0)
     parts = [machine.continue_planning(NOW) for machine in (other, seven.ingest, other, seven.ingest)]
     assert [part and part.deliveries for part in parts] == [2, 2, 1, 0]
     assert plan_part(seven) is None
@@ -293,12 +294,17 @@ async def test_the_dispatcher_sends_what_is_planned_and_asks_for_no_more(seven: 
 def test_the_size_of_a_part_follows_the_time_that_parts_take(
     world: MakeWorld, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("bot.pipeline.ingest._FIRST_SIZE", 4)
-    monkeypatch.setattr("bot.pipeline.ingest._SMALLEST", 1)
+    monkeypatch.setattr("bot.pipeline.planning_runs._FIRST_SIZE", 4)
+    monkeypatch.setattr("bot.pipeline.planning_runs._SMALLEST", 1)
     made = started(world, *people(30))
     seconds = iter([0.0, 0.2, 1.0, 1.04, 2.0, 2.0])
     made.ingest = Ingest(
-        made.digests, made.registry, made.press.read, made.press.peek_date, elapsed=lambda: next(seconds)
+        made.digests,
+        made.registry,
+        made.press.read,
+        made.press.peek_date,
+        first_run=0,
+        elapsed=lambda: next(seconds),
     )
     read_only(made, 1)
     sizes = [part.deliveries for _ in range(3) if (part := plan_part(made))]

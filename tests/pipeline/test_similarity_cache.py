@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from bot.domain.subscriptions import Subscription
 from bot.pipeline.history import paper_history
-from bot.pipeline.ingest import Planned
+from bot.pipeline.planning_runs import Planned
 from bot.pipeline.subscribers import SimilarityCache, SubscriberRegistry
 from tests.builders import a_digest, a_paper, a_subscriber, a_subscription, an_entry
 from tests.pipeline.conftest import MakeWorld

@@ -24,7 +24,7 @@ from bot.domain.delivery import WENT_OUT
 from bot.domain.message import Begin, OutgoingMessage, Receipt, unrecorded
 from bot.domain.schedule import parse_quiet_hours
 from bot.domain.subscriptions import Subscriber
-from bot.pipeline import ingest
+from bot.pipeline import planning_runs
 from bot.pipeline.ports.outbox import DeliveryRecord
 from tests.builders import a_channel, a_digest, a_quiz, a_subscriber, an_edition, an_entry
 from tests.rigs.clock import VirtualClock
@@ -216,7 +216,7 @@ def evening(press: Press) -> list[FakeFile]:
 def in_parts(patched: pytest.MonkeyPatch) -> None:
     """From now on one or two matches are planned in a transaction."""
     for size in ("_FIRST_SIZE", "_SMALLEST", "_LARGEST"):
-        patched.setattr(ingest, size, 2)
+        patched.setattr(planning_runs, size, 2)
 
 
 async def a_day(world: World) -> None:

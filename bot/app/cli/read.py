@@ -164,7 +164,7 @@ def links_json(links: "Links") -> dict[str, Any]:
 
 def _quiz(entry: "Entry", edition: "Edition") -> "tuple[Question, ...]":
     from bot.adapters.answer_model import answered
-    from bot.domain.papers import merge
+    from bot.domain.digests import merge
 
     if all(question.keyed for question in edition.quiz):
         return edition.quiz

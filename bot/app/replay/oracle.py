@@ -11,8 +11,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from bot.domain.delivery import DeliveryKind
-from bot.domain.digests import Digest
-from bot.domain.papers import Paper, PaperId, merge
+from bot.domain.digests import Digest, merge
+from bot.domain.papers import Paper, PaperId
 from bot.domain.query import document_of
 from bot.domain.query.evaluation import Test, test_of
 from bot.domain.schedule import local_day, release_time

@@ -89,7 +89,7 @@ def test_a_digest_that_several_machines_see_is_stored_and_told_once(database: Da
         digests = stores[number].digests
         register(digests, registry.matcher, 0, NOW)
         onboard(digests, registry.matcher, NOW)
-        ingest = Ingest(digests, registry, press.read, press.peek_date)
+        ingest = Ingest(digests, registry, press.read, press.peek_date, first_run=0)
         taken = ingest.process(files, NOW)
         ingest.finish_planning(NOW)
         return taken.digests

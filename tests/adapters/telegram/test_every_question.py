@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from bot.adapters.readers import read_digest
-from bot.domain.papers import Paper, Question, merge
+from bot.domain.digests import merge
+from bot.domain.papers import Paper, Question
 from bot.domain.quizzes.polls import Poll, evidence_for, poll_of
 from tests.rigs.botapi.chats import Chat
 from tests.rigs.botapi.messages import poll_of as accepted

@@ -9,7 +9,8 @@ from bot.app.cli.check import examine
 from bot.app.config.addresses import Maildir
 from bot.app.config.settings import load_settings
 from bot.app.config.subscriptions import load_subscribers
-from bot.domain.papers import Paper, merge
+from bot.domain.digests import merge
+from bot.domain.papers import Paper
 from bot.domain.query import document_of, match
 from bot.domain.subscriptions import Subscriber
 

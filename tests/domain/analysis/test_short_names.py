@@ -8,7 +8,8 @@ import pytest
 
 from bot.adapters.readers import read_digest
 from bot.domain.analysis.short_names import papers_naming, short_name
-from bot.domain.papers import Paper, PaperId, Summary, merge
+from bot.domain.digests import merge
+from bot.domain.papers import Paper, PaperId, Summary
 from tests.builders import a_paper
 
 LABELS = Path(__file__).parents[2] / "data" / "naming.txt"

@@ -91,7 +91,7 @@ def test_short_words_show_what_their_letters_would_bring():
 
 def test_the_loss_and_the_noise_on_real_digests(corpus: Path):
     from bot.adapters.readers import read_digest
-    from bot.domain.papers import merge
+    from bot.domain.digests import merge
 
     papers: dict[str, Paper] = {}
     for path in sorted((corpus / "tables").iterdir()):

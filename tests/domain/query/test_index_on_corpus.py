@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from bot.adapters.readers import read_digest
+from bot.domain.digests import merge
 from bot.domain.errors import QuerySyntaxError
-from bot.domain.papers import merge
 from bot.domain.query import Document, Matcher, Query, document_of, excluding, parse
 from bot.domain.query.folding import words
 from bot.domain.query.index.index import Index

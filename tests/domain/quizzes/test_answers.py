@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from bot.adapters.answer_model import load_model
 from bot.adapters.readers import read_digest
-from bot.domain.papers import Edition, Paper, PaperId, Point, Question, Summary, merge
+from bot.domain.digests import merge
+from bot.domain.papers import Edition, Paper, PaperId, Point, Question, Summary
 from bot.domain.quizzes.answers import AnswerModel, guessability, guesses, pick_one, with_answers
 from bot.domain.quizzes.paper_text import PaperText, width
 
