@@ -31,6 +31,7 @@ from bot.domain.digests import Digest
 from bot.domain.papers import Entry, Paper
 from bot.domain.subscriptions import Channel, Subscriber, Subscription
 from bot.pipeline.ingest import Ingest
+from bot.pipeline.planning_runs import RunPlanner
 from bot.pipeline.subscribers import SubscriberRegistry
 
 NOW = datetime(2026, 9, 18, 8, tzinfo=UTC)
@@ -129,9 +130,9 @@ def measure(people: list[Subscriber], day: list[Paper]) -> Measured:
         ingest = Ingest(
             store.digests,
             registry,
+            RunPlanner(store.digests, store.full_text, first_run=0),
             lambda _data, _name, _beside: digest,
             lambda _data, _name: digest.date,
-            first_run=0,
         )
         ingest.process([], NOW)  # as the first look at a start does
         writes = Writes()

@@ -72,6 +72,7 @@ def taking_in(folder: Path, source: Path) -> Iterator[Callable[[Collection[str]]
     from bot.app.config.subscriptions import load_subscribers
     from bot.domain.files import FoundFile
     from bot.pipeline.ingest import Ingest
+    from bot.pipeline.planning_runs import RunPlanner
     from bot.pipeline.subscribers import SubscriberRegistry
 
     registry = SubscriberRegistry(load_subscribers(ROOT / "config" / "subscriptions.yaml"))
@@ -82,9 +83,9 @@ def taking_in(folder: Path, source: Path) -> Iterator[Callable[[Collection[str]]
     ingest = Ingest(
         store.digests,
         registry,
+        RunPlanner(store.digests, store.full_text, first_run=3),
         lambda data, name, beside: read_digest(data, name=name, neighbour=beside),
         lambda data, name: peek_date(data, name=name),
-        first_run=3,
     )
 
     def take(folders: Collection[str]) -> Figures:

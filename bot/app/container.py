@@ -35,6 +35,7 @@ from bot.pipeline.finder import PaperFinder
 from bot.pipeline.incidents import IncidentLog
 from bot.pipeline.ingest import Ingest
 from bot.pipeline.look_back import LookBacks
+from bot.pipeline.planning_runs import RunPlanner
 from bot.pipeline.ports import Clock, FeedWriter, Publisher
 from bot.pipeline.ports.chats import ChatStore
 from bot.pipeline.ports.sign_ups import Confirmations
@@ -185,7 +186,13 @@ def build_container(
         clock=clock,
         registry=registry,
         builder=builder,
-        ingest=Ingest(store.digests, registry, _read_digest, _peek_date, first_run=settings.first_run_limit),
+        ingest=Ingest(
+            store.digests,
+            registry,
+            RunPlanner(store.digests, store.full_text, first_run=settings.first_run_limit),
+            _read_digest,
+            _peek_date,
+        ),
         fetcher=build_fetcher(settings, store, clock, rng),
         finder=PaperFinder(store.full_text, store.papers),
         feeds=feeds,

@@ -24,6 +24,7 @@ from bot.domain.query import document_of, match, parse
 from bot.domain.schedule import Immediately
 from bot.domain.subscriptions import Subscriber, Subscription
 from bot.pipeline.ingest import Ingest
+from bot.pipeline.planning_runs import RunPlanner
 from bot.pipeline.ports import Publisher
 
 _LOOKED_AT = 500
@@ -97,9 +98,9 @@ async def send_sample(
         ingest = Ingest(
             container.store.digests,
             container.registry,
+            RunPlanner(container.store.digests, container.store.full_text, first_run=1),
             lambda *_: digest,
             lambda *_: digest.date,
-            first_run=1,
         )
         container = replace(container, ingest=ingest)
         files = scan([digests], max_bytes=settings.max_bytes, base=digests)

@@ -2,7 +2,7 @@
 
 import hashlib
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Collection, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from heapq import merge
@@ -26,6 +26,8 @@ INDEXED_FROM = 400
 """Number of queries from which on an index of them pays for itself, and for loading numpy."""
 PREPARED_FROM = 20_000
 """Number of subscriptions from which on `prepare` builds the index before papers come."""
+_BATCH_PAPERS = 500
+"""Number of papers that `find_in` matches together."""
 
 BuildIndex = Callable[[Sequence[Query]], "PersistentIndex"]
 """A function that builds or loads the index of the queries."""
@@ -145,19 +147,36 @@ class SubscriptionMatcher:
         self, papers: Sequence[Paper], documents: Mapping[PaperId, Document] | None = None
     ) -> "MatchResult":
         """Match all subscriptions with the papers. `documents`, where given, are those of all the papers."""
+        ids = [paper.id for paper in papers]
+        folded = (documents[paper.id] if documents else document_of(paper) for paper in papers)
+        return MatchResult(self.subscribers, self._owned, ids, self._pairs(ids, list(folded)))
+
+    def find_in(self, documents: Iterable[tuple[PaperId, Document]]) -> "MatchResult":
+        """Match all subscriptions with very many papers, of which only some hundred are in memory together."""
+        ids: list[PaperId] = []
+        pairs: list[tuple[int, int]] = []
+        left = iter(documents)
+        while batch := list(islice(left, _BATCH_PAPERS)):
+            papers = [paper for paper, _ in batch]
+            matches = self._pairs(papers, [document for _, document in batch])
+            pairs += [(subscription, len(ids) + number) for subscription, number in matches]
+            ids += papers
+        return MatchResult(self.subscribers, self._owned, ids, sorted(pairs))
+
+    def _pairs(self, papers: Sequence[PaperId], documents: Sequence[Document]) -> list[tuple[int, int]]:
+        """(subscription, paper) by number, sorted, of each match."""
         if not self._owned:
-            return MatchResult(self.subscribers, self._owned, papers, [])
-        folded = [documents[paper.id] if documents else document_of(paper) for paper in papers]
+            return []
         subscription_of = self._subscriptions.by_query
-        pairs = self._subscriptions.prepared.matches(folded)
+        pairs = self._subscriptions.prepared.matches(documents)
         if len(subscription_of) < len(self._owned):
             pairs = [(subscription_of[query], document) for query, document in pairs]
         if self._like_numbers:
-            pairs = sorted((*pairs, *self._like_matches(papers, folded)))
-        return MatchResult(self.subscribers, self._owned, papers, pairs)
+            pairs = sorted((*pairs, *self._like_matches(papers, documents)))
+        return pairs
 
     def _like_matches(
-        self, papers: Sequence[Paper], documents: Sequence[Document]
+        self, papers: Sequence[PaperId], documents: Sequence[Document]
     ) -> Iterator[tuple[int, int]]:
         """(subscription, paper) by number, of the `like:` subscriptions."""
         similarity = self.similarity
@@ -168,7 +187,7 @@ class SubscriptionMatcher:
             for number in self._like_numbers:
                 subscription = self._owned[number][1]
                 nearest = max(
-                    (near.get(liked, 0.0) for liked in subscription.like if liked != paper.id), default=0.0
+                    (near.get(liked, 0.0) for liked in subscription.like if liked != paper), default=0.0
                 )
                 if nearest >= subscription.near and all(
                     match(query, document) is None for query in subscription.unless
@@ -199,13 +218,14 @@ class MatchResult:
         self,
         subscribers: Mapping[str, Subscriber],
         owned: Sequence[tuple[str, Subscription]],
-        papers: Sequence[Paper],
+        papers: Sequence[PaperId],
         pairs: Sequence[tuple[int, int]],
     ) -> None:
         """`pairs` are (subscription, paper) by number, sorted."""
-        self._subscribers = subscribers
+        self.subscribers = subscribers
         self._owned = owned
-        self._papers = [paper.id for paper in papers]
+        self.papers = papers
+        """All papers that were matched, in their order."""
         self._pairs = pairs
         self.noticed: Notices = {}
         """Earlier notices on these papers, in the order of the subscribers' ids."""
@@ -219,10 +239,10 @@ class MatchResult:
         first = bisect_right(self._owned, name, key=itemgetter(0))
         pairs = islice(self._pairs, bisect_left(self._pairs, (first, 0)), None)
         for owner, group in groupby(pairs, key=lambda pair: self._owned[pair[0]][0]):
-            if owner in self._subscribers:
+            if owner in self.subscribers:
                 matching: dict[PaperId, list[Subscription]] = {}
                 for subscription, paper in group:
-                    matching.setdefault(self._papers[paper], []).append(self._owned[subscription][1])
+                    matching.setdefault(self.papers[paper], []).append(self._owned[subscription][1])
                 yield owner, matching
 
     def _with_noticed(self, matches: Iterator[SubscriberMatches], after: str) -> Iterator[SubscriberMatches]:
@@ -233,7 +253,7 @@ class MatchResult:
             for paper, names in self.noticed.get(name, {}).items():
                 matching[paper] = [
                     subscription
-                    for subscription in self._subscribers[name].subscriptions
+                    for subscription in self.subscribers[name].subscriptions
                     if subscription.name in names or subscription in matching.get(paper, ())
                 ]
             yield name, matching

@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from functools import cached_property
-from time import perf_counter
 from typing import Protocol
 
 from bot.domain.backlog import Look, SourceHistory, backlog_of, days_of, look_at
@@ -18,7 +17,7 @@ from bot.domain.errors import DigestError, NotADigest, StateError
 from bot.domain.matcher import SubscriptionMatcher
 from bot.domain.papers import Paper, PaperId
 from bot.domain.query import Document, document_of
-from bot.pipeline.onboarding import notice_alike, onboard, onboard_subscriptions, register
+from bot.pipeline.onboarding import begin_alike, begin_onboarding, register
 from bot.pipeline.planning_runs import MatchedRun, NewRun, Planned, RunPlanner
 from bot.pipeline.ports import DigestReader
 from bot.pipeline.ports.papers import (
@@ -109,19 +108,15 @@ class Ingest:
         self,
         digests: DigestStore,
         registry: SubscriberRegistry,
+        planner: RunPlanner,
         read_digest: DigestReader,
         peek_date: PeekDate,
-        *,
-        first_run: int | None,
-        elapsed: Callable[[], float] = perf_counter,
     ) -> None:
-        """`first_run` is how many matches of a backlog a subscriber gets (None: all)."""
         self._digests = digests
         self._registry = registry
+        self._planner = planner
         self._read_digest = read_digest
         self._peek_date = peek_date
-        self._first_run = first_run
-        self._planner = RunPlanner(digests, first_run, elapsed)
         self._registered: SubscriptionMatcher | None = None
         """The matcher whose subscribers are certainly registered."""
         self._onboarded: SubscriptionMatcher | None = None
@@ -137,10 +132,8 @@ class Ingest:
         Raises: StateError; the files stored until then stay stored.
         """
         self._registry.matcher.prepare()
-        result = IngestResult()
-        result.add_planned(self._onboard(now))
-        result.add(self._process(files, now, imported=False))
-        return result
+        self._onboard(now)
+        return self._process(files, now, imported=False)
 
     def process_history(self, files: Sequence[DigestFile], now: datetime) -> IngestResult:
         """Ingest files that were published before: their matches are noticed, and nothing is sent, also not when one of
@@ -148,17 +141,13 @@ class Ingest:
 
         The current subscribers are onboarded first, so that papers which come later are news to them.
         """
-        result = IngestResult()
-        result.add_planned(self._onboard(now))
-        result.add(self._process(files, now, imported=True))
-        return result
+        self._onboard(now)
+        return self._process(files, now, imported=True)
 
     def finish_history(self, now: datetime) -> Planned:
         """Plan all that is left, and notice papers like those that subscribers like."""
-        planned = Planned()
-        while not notice_alike(self._digests, self._registry.matcher, now):
-            planned += self.finish_planning(now)
-        return planned + self.finish_planning(now)
+        begin_alike(self._digests, self._registry.matcher, now)
+        return self.finish_planning(now)
 
     def continue_planning(self, now: datetime) -> Planned | None:
         """Plan the next part of the oldest planning run, for some thousand matches; None where nothing is left.
@@ -178,22 +167,17 @@ class Ingest:
 
     def _register(self, now: datetime) -> None:
         if self._registered is not self._registry.matcher:
-            register(self._digests, self._registry.matcher, self._first_run, now)
+            register(self._digests, self._registry.matcher, self._planner.first_run, now)
             self._registered = self._registry.matcher
 
-    def _onboard(self, now: datetime) -> Planned:
-        """Register new subscribers, and plan for them and for new subscriptions what was there before."""
+    def _onboard(self, now: datetime) -> None:
+        """Register new subscribers, and begin to onboard them and new subscriptions, so that what comes next is news."""
         self._register(now)
-        matcher, planned = self._registry.matcher, Planned()
-        while (newcomers := onboard(self._digests, matcher, now)) is None:
-            planned += self.finish_planning(now)
-        planned += Planned(deliveries=newcomers)
+        matcher = self._registry.matcher
         if self._onboarded is matcher:
-            return planned
-        while (added := onboard_subscriptions(self._digests, matcher, self._first_run, now)) is None:
-            planned += self.finish_planning(now)
-        self._onboarded = matcher
-        return planned + Planned(deliveries=added)
+            return
+        if not begin_onboarding(self._digests, matcher, self._planner.first_run, now):
+            self._onboarded = matcher
 
     def _process(self, files: Sequence[DigestFile], now: datetime, *, imported: bool) -> IngestResult:
         result = IngestResult()
@@ -454,14 +438,12 @@ class _Comparison:
             self.batch.add(file)
         if state.is_being_planned(self.batch.updated):
             raise _WouldOvertake
-        newcomers = set[str]() if imported else state.backlog().keys()
-        concerned = not matcher.subscribers.keys() <= newcomers
         self.runs = [
             NewRun(
                 changes,
                 "import" if imported else "news" if source is None else "backlog",
                 source,
-                MatchedRun(state, matcher, changes, self.batch.documents) if concerned else None,
+                MatchedRun(state, matcher, changes, self.batch.documents) if matcher.subscribers else None,
             )
             for source, changes in self.batch.by_source(imported=imported)
         ]

@@ -1,156 +1,126 @@
 """Onboarding: new subscribers and new subscriptions get the newest matches among the stored papers, once.
 
-It precedes a look at the folders, so that what the look brings is news to everybody who is configured. Which
-subscriptions of a subscriber were onboarded is stored as *marks*: a hash of each subscription's name and text.
+It begins planning runs of all stored papers for those who are new. They precede the runs of what a look at the folders
+brings, which is therefore news to everybody who is configured. Which subscriptions of a subscriber were onboarded is stored
+as hashes of each subscription's name and text.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from zlib import crc32
 
 from bot.domain.backlog import Rule
-from bot.domain.digests import Change
 from bot.domain.matcher import SubscriptionMatcher
-from bot.domain.planning import alert_keys, plan
 from bot.domain.subscriptions import Subscriber, Subscription
-from bot.pipeline.ports.papers import DigestStore, IngestTransaction
+from bot.pipeline.ports.papers import DigestStore, IngestTransaction, PlanningRun
 
-_AT_A_TIME = 200
-"""Number of papers that are matched together."""
-
-
-def register(digests: DigestStore, matcher: SubscriptionMatcher, first_run: int | None, now: datetime) -> int:
-    """Register new subscribers, who are each to get `first_run` matches of the backlog (None: all); gives their number."""
-    if not digests.unregistered(matcher.subscribers.keys()):
-        return 0
-    with digests.transaction() as tx:
-        new = matcher.subscribers.keys() - tx.registered()
-        tx.register({name: _marks(matcher.subscribers[name]) for name in new}, first_run, now)
-    return len(new)
+_GROUP_SIZE = 2_000
+"""Number of subscribers that are registered, or whose onboarding begins, in one transaction."""
 
 
-def onboard(digests: DigestStore, matcher: SubscriptionMatcher, now: datetime) -> int | None:
-    """Notice all stored matches for new subscribers and plan the newest of them; gives the number of planned deliveries.
-
-    One transaction, after which the subscribers are onboarded. None, with nothing done, while a planning run is open, as
-    its papers came earlier.
-    """
-    if matcher.subscribers.keys().isdisjoint(digests.backlog()):
-        return 0
-    with digests.transaction() as tx:
-        backlog = tx.backlog()
-        newcomers = matcher.only(backlog.keys())
-        if tx.open_run() is not None:
-            return None
-        shares = {name: backlog[name] for name in newcomers.subscribers}
-        planned = _plan_stored(tx, newcomers, shares, now, "new subscriber")
-        tx.onboarded(newcomers.subscribers.keys())
-    return planned
-
-
-def onboard_subscriptions(
+def register(
     digests: DigestStore, matcher: SubscriptionMatcher, first_run: int | None, now: datetime
-) -> int | None:
-    """Notice all stored matches of the new subscriptions of known subscribers, and plan the newest `first_run` (None: all)
-    of those that each subscriber was not alerted to before; gives the number of planned deliveries.
+) -> None:
+    """Register new subscribers, who are each to get `first_run` matches of the backlog (None: all)."""
+    for names in _groups(digests.unregistered(matcher.subscribers.keys())):
+        with digests.transaction() as tx:
+            tx.register(names, first_run, now)
 
-    One transaction. None, with nothing done, while a planning run is open.
+
+def begin_onboarding(
+    digests: DigestStore, matcher: SubscriptionMatcher, first_run: int | None, now: datetime
+) -> bool:
+    """Begin planning runs for all new subscribers, and for all new subscriptions of known ones, of whose matches each
+    subscriber gets the newest `first_run` (None: all) that they were not alerted to before.
+
+    False where nobody is new, and nobody is still being onboarded.
     """
-    if not _resubscribed(digests.subscriptions(), matcher):
-        return 0
-    with digests.transaction() as tx:
-        if tx.open_run() is not None:
-            return None
-        known = tx.subscriptions()
-        changed = _resubscribed(known, matcher)
-        added = {name: _added(matcher.subscribers[name], known[name]) for name in changed}
-        newer = matcher.only_subscriptions(
-            {name: subscriptions for name, subscriptions in added.items() if subscriptions}
-        )
-        planned = 0
-        if newer.subscribers:
-            shares = dict.fromkeys(newer.subscribers, first_run)
-            planned = _plan_stored(tx, newer, shares, now, "new subscription")
-        tx.resubscribed(changed)
-    return planned
+    newcomers = digests.backlog().keys() & matcher.subscribers.keys()
+    changed = _changed(digests.subscriptions(), matcher)
+    for names in _groups(newcomers):
+        with digests.transaction() as tx:
+            new = tx.backlog(names).keys() - tx.being_onboarded()
+            _begin(tx, matcher, new, now, "new subscriber")
+    for names in _groups(changed):
+        with digests.transaction() as tx:
+            known = tx.subscriptions(names)
+            changed_now = _changed(known, matcher).difference(tx.being_onboarded())
+            added = {name for name in changed_now if _added(matcher.subscribers[name], known[name])}
+            tx.onboarded({name: hashes_of(matcher.subscribers[name]) for name in changed_now - added})
+            tx.save_onboarding_shares(dict.fromkeys(added, first_run))
+            _begin(tx, matcher, added, now, "new subscription")
+    return bool(newcomers or changed)
 
 
-def notice_alike(digests: DigestStore, matcher: SubscriptionMatcher, now: datetime) -> bool:
-    """Notice the stored matches of `like:` subscriptions after an import, sending nothing.
+def begin_alike(digests: DigestStore, matcher: SubscriptionMatcher, now: datetime) -> None:
+    """Begin planning runs that notice the stored matches of `like:` subscriptions after an import, sending nothing.
 
-    They can be found only when all imported papers are stored. False, with nothing done, while a planning run is open.
+    They can be found only when all imported papers are stored.
     """
-    alike = matcher.only_like_subscriptions()
-    if not alike.subscribers:
-        return True
-    with digests.transaction() as tx:
-        if tx.open_run() is not None:
-            return False
-        _plan_stored(tx, alike, dict.fromkeys(alike.subscribers, 0), now, "import")
-    return True
+    for names in _groups(matcher.only_like_subscriptions().subscribers):
+        with digests.transaction() as tx:
+            tx.begin_stored_run(names, now, rule="import")
 
 
-def _mark(subscription: Subscription) -> str:
+def only_new(digests: DigestStore, matcher: SubscriptionMatcher, run: PlanningRun) -> SubscriptionMatcher:
+    """The matcher of only what a run of stored papers plans: its subscribers, with those subscriptions that are new."""
+    names = run.subscribers or ()
+    if run.rule == "new subscriber":
+        return matcher.only(frozenset(names))
+    if run.rule == "import":
+        return matcher.only_like_subscriptions().only(frozenset(names))
+    known = digests.subscriptions(names)
+    added = {
+        name: _added(matcher.subscribers[name], known[name])
+        for name in names
+        if name in known and name in matcher.subscribers
+    }
+    return matcher.only_subscriptions(
+        {name: subscriptions for name, subscriptions in added.items() if subscriptions}
+    )
+
+
+def hashes_of(subscriber: Subscriber) -> str:
+    """The hashes of all subscriptions of the subscriber, whatever their order."""
+    return " ".join(sorted({_hash_of(subscription) for subscription in subscriber.subscriptions}))
+
+
+def _begin(
+    tx: IngestTransaction, matcher: SubscriptionMatcher, names: Collection[str], now: datetime, rule: Rule
+) -> None:
+    if not names:
+        return
+    run = tx.begin_stored_run(sorted(names), now, rule=rule)
+    if not run.papers:
+        tx.onboarded({name: hashes_of(matcher.subscribers[name]) for name in names})
+        tx.finish(run, now)
+
+
+def _groups(names: Iterable[str]) -> Iterator[Sequence[str]]:
+    """The names, sorted, as many together as share a transaction."""
+    ordered = sorted(names)
+    for start in range(0, len(ordered), _GROUP_SIZE):
+        yield ordered[start : start + _GROUP_SIZE]
+
+
+def _hash_of(subscription: Subscription) -> str:
     wording = f"{subscription.name}\n{subscription.text}"
     return f"{crc32(wording.encode(errors='replace')):08x}"
 
 
-def _marks(subscriber: Subscriber) -> str:
-    return " ".join(sorted({_mark(subscription) for subscription in subscriber.subscriptions}))
-
-
 def _added(subscriber: Subscriber, known: str) -> tuple[Subscription, ...]:
-    marks = frozenset(known.split())
+    """The subscriptions that are not among those with the `known` hashes."""
+    hashes = frozenset(known.split())
     return tuple(
-        subscription for subscription in subscriber.subscriptions if _mark(subscription) not in marks
+        subscription for subscription in subscriber.subscriptions if _hash_of(subscription) not in hashes
     )
 
 
-def _resubscribed(known: Mapping[str, str], matcher: SubscriptionMatcher) -> dict[str, str]:
-    """The marks of those `known` subscribers whose subscriptions have changed."""
-    marks = {name: _marks(subscriber) for name, subscriber in matcher.subscribers.items() if name in known}
-    return {name: own for name, own in marks.items() if own != known[name]}
-
-
-def _plan_stored(
-    tx: IngestTransaction,
-    newcomers: SubscriptionMatcher,
-    shares: Mapping[str, int | None],
-    now: datetime,
-    rule: Rule,
-) -> int:
-    """Plan all stored papers for these subscribers, _AT_A_TIME at a time; gives the number of deliveries."""
-    planned = 0
-    shares = dict(shares)
-    batch: list[Change] = []
-    for paper in tx.every_paper():
-        batch.append(Change(paper=paper))
-        if len(batch) == _AT_A_TIME:
-            planned += _plan_batch(tx, newcomers, shares, batch, now, rule)
-            batch = []
-    return planned + _plan_batch(tx, newcomers, shares, batch, now, rule)
-
-
-def _plan_batch(
-    tx: IngestTransaction,
-    newcomers: SubscriptionMatcher,
-    shares: dict[str, int | None],
-    changes: Sequence[Change],
-    now: datetime,
-    rule: Rule,
-) -> int:
-    if not changes:
-        return 0
-    papers = {change.paper.id for change in changes}
-    matches = newcomers.matches([change.paper for change in changes])
-    # An import or older subscriptions may have noticed papers for them before.
-    noticed = tx.notices(papers, newcomers.subscribers)
-    has_alerts = rule == "new subscription"
-    planned = tx.planned(alert_keys(matches, newcomers.subscribers, papers)) if has_alerts else {}
-    result = plan(
-        changes, matches, newcomers.subscribers, noticed=noticed, planned=planned, now=now, backlog=shares
-    )
-    shares.update(result.backlog)
-    run = tx.new_run(now, rule)
-    tx.save_notices(result.notices, run, extended=result.extended)
-    return tx.plan(result.deliveries, run)
+def _changed(known: Mapping[str, str], matcher: SubscriptionMatcher) -> set[str]:
+    """Those of the subscribers, given with the hashes of their subscriptions, whose subscriptions have changed."""
+    subscribers = matcher.subscribers
+    return {
+        name
+        for name, hashes in known.items()
+        if name in subscribers and hashes_of(subscribers[name]) != hashes
+    }

@@ -29,6 +29,7 @@ from bot.domain.sources import Source
 from bot.pipeline.circuit_breaker import CHANNEL_PAUSE
 from bot.pipeline.incidents import IncidentLog, SourceWatch
 from bot.pipeline.ingest import Ingest
+from bot.pipeline.planning_runs import RunPlanner
 from bot.pipeline.send import SendRules
 from bot.pipeline.subscribers import SubscriberRegistry
 from tests.builders import NOW, a_channel, a_digest, a_subscriber
@@ -296,7 +297,13 @@ def test_a_source_that_falls_silent_is_told_once_and_again_when_it_is_well(
 ) -> None:
     store = Store(f"sqlite:///{tmp_path}/state.sqlite3")
     press = Press()
-    ingest = Ingest(store.digests, SubscriberRegistry(), press.read, press.peek_date, first_run=0)
+    ingest = Ingest(
+        store.digests,
+        SubscriberRegistry(),
+        RunPlanner(store.digests, store.full_text, first_run=0),
+        press.read,
+        press.peek_date,
+    )
     incidents = IncidentLog(store.incidents, SubscriberRegistry(), {})
     watch = SourceWatch(store.digests, store.papers, incidents, fetcher("", unchanged))
     *usual, last = days(15)

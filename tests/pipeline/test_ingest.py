@@ -17,6 +17,7 @@ from bot.domain.query import documents
 from bot.domain.query.vocabulary import PieceVocabulary
 from bot.pipeline import ingest
 from bot.pipeline.ingest import Ingest, IngestResult
+from bot.pipeline.planning_runs import RunPlanner
 from bot.pipeline.ports.papers import ReadDigest
 from tests.builders import NOW, a_channel, a_digest, a_paper, a_quiz, a_subscriber, an_edition, an_entry
 from tests.pipeline.conftest import MakeWorld
@@ -371,7 +372,13 @@ def test_a_date_that_cannot_be_peeked_at_only_costs_the_place_in_line(alices: Wo
     def broken(_data: bytes, _name: str) -> date:
         raise RecursionError
 
-    alices.ingest = Ingest(alices.digests, alices.registry, alices.press.read, broken, first_run=0)
+    alices.ingest = Ingest(
+        alices.digests,
+        alices.registry,
+        RunPlanner(alices.digests, alices.store.full_text, first_run=0),
+        alices.press.read,
+        broken,
+    )
     assert totals(alices.read("a.md", a_digest(1))) == (1, 1, 1, 0)
 
 
@@ -412,9 +419,9 @@ def reading(world: World) -> Ingest:
     return Ingest(
         world.digests,
         world.registry,
+        RunPlanner(world.digests, world.store.full_text, first_run=0),
         lambda data, name, _: read_digest(data, name=name),
         lambda data, name: peek_date(data, name=name),
-        first_run=0,
     )
 
 

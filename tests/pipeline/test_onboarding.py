@@ -1,14 +1,16 @@
 """Those who are new: what they get of what is there already, once, whatever happens in between."""
 
+from contextlib import closing, suppress
 from datetime import date, timedelta
+from pathlib import Path
 
 import pytest
 
 from bot.domain.errors import StateError
 from bot.domain.subscriptions import Subscriber
-from bot.pipeline.onboarding import onboard, register
+from bot.pipeline.onboarding import register
 from bot.pipeline.subscribers import SubscriberRegistry
-from tests.builders import NOW, a_channel, a_digest, a_paper, a_quiz, a_subscriber, an_edition, an_entry
+from tests.builders import NOW, a_channel, a_digest, a_quiz, a_subscriber, an_edition, an_entry
 from tests.pipeline.conftest import MakeWorld
 from tests.rigs.day import in_parts
 from tests.rigs.world import World
@@ -70,7 +72,7 @@ def test_a_crash_in_onboarding_takes_nothing_in_and_onboards_later_and_once(worl
     made = world(first_run=3)
     made.look(*folder(made))
     made.subscribe(a_subscriber())
-    made.faults.at("digests.tx.every_paper", StateError("the plug was pulled"))
+    made.faults.at("digests.tx.begin_stored_run", StateError("the plug was pulled"))
     new = made.press.file("new.md", a_digest(9, day=DAY))
     with pytest.raises(StateError):
         made.look(new)
@@ -84,18 +86,55 @@ def test_a_crash_in_onboarding_takes_nothing_in_and_onboards_later_and_once(worl
     assert told(third) == ["1", "2", "3", "9"]
 
 
-@pytest.mark.parametrize("step", ["save_notices", "plan", "onboarded"])
-def test_a_crash_inside_onboarding_leaves_nothing_of_it(world: MakeWorld, step: str):
-    made = world(a_subscriber(), first_run=3)
-    register(made.digests, made.registry.matcher, 3, NOW)
-    with made.digests.transaction() as tx:
-        tx.save_papers([a_paper(number) for number in range(1, 6)], NOW, changed=True)
-    made.faults.at(f"digests.tx.{step} done", StateError("the plug was pulled"))
-    with pytest.raises(StateError):
-        onboard(made.digests, made.registry.matcher, NOW)
-    assert (made.rows(), recorded(made)) == ((), [])
-    assert onboard(made.digests, made.registry.matcher, NOW) == 3
-    assert told(made) == ["1", "2", "3"]
+def newcomers(world: World, *, first_run: int | None = 3) -> tuple[Subscriber, ...]:
+    """Bob and Carol come to a state of seven papers, of which Alice, who was there before, asks for more."""
+    world.look(*folder(world, 7))
+    return (
+        BOB,
+        a_subscriber("carol", a_channel(address="3003")),
+        a_subscriber(asks=("cats", "language models")),
+    )
+
+
+class FailsOnce:
+    """A hook that fails at the end of a transaction or right after it, the n-th time from now on."""
+
+    def __init__(self, times: int) -> None:
+        self.left = times
+
+    def __call__(self, step: str) -> None:
+        self.left -= step in ("digests.commit", "digests.transaction done")
+        if self.left == 0:
+            raise StateError("the plug was pulled")
+
+
+@pytest.mark.parametrize("first_run", [3, None])
+def test_whichever_transaction_of_onboarding_fails_everybody_gets_theirs_once(
+    tmp_path: Path, empty_state: bytes, first_run: int | None, monkeypatch: pytest.MonkeyPatch
+):
+    in_parts(monkeypatch)
+    everything = list("1234567")
+    hook = FailsOnce(0)
+    steps = 0
+    while hook.left <= 0:  # until no step is left that could fail
+        steps += 1
+        hook = FailsOnce(steps)
+        state = tmp_path / f"{steps}.sqlite3"
+        state.write_bytes(empty_state)
+        with closing(World(f"sqlite:///{state}", asking("cats"), first_run=first_run)) as made:
+            people = newcomers(made)
+            made.subscribe(*people)
+            made.digests._hook = hook
+            with suppress(StateError):
+                made.look()
+        with closing(World(f"sqlite:///{state}", *people, first_run=first_run)) as again:
+            again.look()
+            for target, name in (("2002", "bob"), ("3003", "carol"), ("1001", "alice")):
+                assert told(again, f"telegram:{target}") == everything[:first_run]
+                assert recorded(again, name) == everything
+            assert again.store.digests.backlog() == {}
+            assert again.store.digests.open_runs() == ()
+    assert steps > 20
 
 
 def test_somebody_who_comes_later_is_onboarded_alone(world: MakeWorld):
@@ -292,25 +331,120 @@ def test_an_archive_that_was_imported_counts_as_what_its_copy_brought(world: Mak
     assert told(made) == ["9", "8"]
 
 
-def test_registering_says_how_many_are_new(world: MakeWorld):
-    made = world(a_subscriber(), BOB)
-    matcher = made.registry.matcher
-    assert register(made.digests, matcher, 3, NOW) == 2
-    assert register(made.digests, matcher, None, NOW) == 0
-    assert onboard(made.digests, matcher, NOW) == 0
+def test_two_machines_begin_to_onboard_somebody_once(world: MakeWorld):
+    made = world(first_run=2)
+    made.look(*folder(made))
+    machines = [world(a_subscriber(), first_run=2) for _ in range(2)]
+    for machine in machines:
+        machine.look_only()
+    (run,) = made.store.digests.open_runs()
+    assert (run.rule, run.subscribers, run.papers) == ("new subscriber", ("alice",), 5)
+    assert [machine.ingest.finish_planning(NOW).deliveries for machine in machines] == [2, 0]
+    assert told(made) == ["1", "2"]
 
 
-def test_who_was_onboarded_by_another_machine_meanwhile_is_not_again(
+def test_two_machines_take_turns_within_the_matches_of_one_subscriber(
     world: MakeWorld, monkeypatch: pytest.MonkeyPatch
 ):
-    made = world(a_subscriber(), first_run=3)
+    in_parts(monkeypatch)
+    made = world(first_run=3)
     made.look(*folder(made))
-    before = told(made)
-    digests = made.store.digests
-    assert digests.backlog() == {}
-    monkeypatch.setattr(type(digests), "backlog", lambda _: {"alice": 3})  # as it was a moment ago
-    assert onboard(digests, made.registry.matcher, NOW) == 0
-    assert told(made) == before == ["1", "2", "3"]
+    machines = [world(a_subscriber(), BOB, first_run=3) for _ in range(2)]
+    machines[0].look_only()
+    going = True
+    while going:
+        parts = [machine.ingest.continue_planning(NOW) for machine in machines]
+        going = any(part is not None for part in parts)
+    assert told(made) == told(made, "telegram:2002") == ["1", "2", "3"]
+    assert recorded(made) == recorded(made, "bob") == list("12345")
+
+
+def test_a_paper_that_comes_while_somebody_is_onboarded_is_news_to_them(
+    world: MakeWorld, monkeypatch: pytest.MonkeyPatch
+):
+    in_parts(monkeypatch)
+    made = world(first_run=2)
+    made.look(*folder(made))
+    made.subscribe(a_subscriber())
+    made.look_only(made.press.file("new.md", a_digest(8, 9, day=DAY)))
+    assert [run.rule for run in made.store.digests.open_runs()] == ["new subscriber", "news"]
+    made.ingest.finish_planning(NOW)
+    assert told(made) == ["1", "2", "8", "9"]
+
+
+def test_a_paper_that_would_change_while_somebody_is_onboarded_waits_for_that(world: MakeWorld):
+    made = world(first_run=2)
+    made.look(*folder(made))
+    made.subscribe(a_subscriber())
+    cats = a_digest(an_entry(1, title="Cats", summary="Cats."), day=DAY)
+    made.look_only(made.press.file("1.md", cats))
+    assert told(made) == ["1", "2"]
+
+
+def test_who_leaves_while_they_are_onboarded_is_still_new_when_they_come_back(world: MakeWorld):
+    made = world(first_run=2)
+    made.look(*folder(made))
+    made.subscribe(a_subscriber(), BOB)
+    made.look_only()
+    made.subscribe(BOB)
+    made.look()
+    assert (told(made), told(made, "telegram:2002")) == ([], ["1", "2"])
+    made.subscribe(a_subscriber(), BOB)
+    made.look()
+    assert (told(made), told(made, "telegram:2002")) == (["1", "2"], ["1", "2"])
+
+
+def test_who_is_deleted_while_they_are_onboarded_gets_nothing(world: MakeWorld):
+    made = world(first_run=2)
+    made.look(*folder(made))
+    made.subscribe(a_subscriber(), BOB)
+    made.look_only()
+    with made.digests._port._engine.begin() as connection:
+        connection.exec_driver_sql("DELETE FROM subscribers WHERE id = 'alice'")
+    made.ingest.finish_planning(NOW)
+    assert (told(made), told(made, "telegram:2002")) == ([], ["1", "2"])
+
+
+def test_a_subscription_that_changes_again_while_it_is_onboarded_is_onboarded_as_it_is_then(world: MakeWorld):
+    made = world(asking("cats"), first_run=2)
+    made.look(*folder(made))
+    made.subscribe(asking("cats", "language models"))
+    made.look_only()
+    made.subscribe(asking("cats", "family"))
+    made.look()
+    assert told(made) == ["1", "2"]
+    made.look()
+    assert {name for paper in made.store.papers.noticed("alice", 9) for name in paper.subscriptions} == {
+        "family"
+    }
+
+
+def test_very_many_newcomers_are_registered_and_onboarded_some_at_a_time(
+    world: MakeWorld, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("bot.pipeline.onboarding._GROUP_SIZE", 2)
+    monkeypatch.setattr("bot.pipeline.planning_runs._MOST_CANDIDATES", 1)
+    made = world(first_run=1)
+    made.look(*folder(made))
+    people = [a_subscriber(f"p{number}", a_channel(address=str(number))) for number in range(5)]
+    made.subscribe(*people)
+    made.look_only()
+    assert [run.subscribers for run in made.store.digests.open_runs()] == [
+        ("p0", "p1"),
+        ("p2", "p3"),
+        ("p4",),
+    ]
+    made.ingest.finish_planning(NOW)
+    assert [told(made, f"telegram:{number}") for number in range(5)] == [["1"]] * 5
+    assert made.store.digests.backlog() == {}
+
+
+def test_queries_that_need_the_texts_as_written_are_onboarded_too(world: MakeWorld):
+    made = world(first_run=9)
+    made.look(*folder(made, 2))
+    made.subscribe(asking('"language models"', "=models"))
+    made.look()
+    assert sorted(recorded(made)) == ["1", "2"]
 
 
 def test_a_registry_is_replaced_whole():

@@ -1,6 +1,7 @@
 """Planning runs: what a digest changed is planned in parts, while messages go out already."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -33,6 +34,12 @@ def seven(world: MakeWorld, monkeypatch: pytest.MonkeyPatch) -> World:
     """Seven people of whom two are planned for in a transaction."""
     in_parts(monkeypatch)
     return started(world, *people(7))
+
+
+def another_machine(made: World, **more: Any) -> Ingest:
+    """Ingest on the same state and subscribers."""
+    planner = planning_runs.RunPlanner(made.store.digests, made.store.full_text, first_run=0, **more)
+    return Ingest(made.store.digests, made.registry, planner, made.press.read, made.press.peek_date)
 
 
 def sends(made: World) -> list[str]:
@@ -81,13 +88,13 @@ def test_a_digest_that_comes_meanwhile_is_planned_after_it(seven: World):
 def prepared(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The runs that are matched when their turn comes, as they do."""
     runs: list[int] = []
-    prepare = planning_runs.RunPlanner._prepare
+    match = planning_runs.RunPlanner._match
 
     def recorded(self, run, matcher):
         runs.append(run.number)
-        return prepare(self, run, matcher)
+        return match(self, run, matcher)
 
-    monkeypatch.setattr(planning_runs.RunPlanner, "_prepare", recorded)
+    monkeypatch.setattr(planning_runs.RunPlanner, "_match", recorded)
     return runs
 
 
@@ -124,7 +131,7 @@ def test_a_digest_that_waits_for_a_run_has_nothing_matched_again(
 
 def test_a_run_that_another_machine_finished_is_forgotten(seven: World, monkeypatch: pytest.MonkeyPatch):
     runs = prepared(monkeypatch)
-    other = Ingest(seven.store.digests, seven.registry, seven.press.read, seven.press.peek_date, first_run=0)
+    other = another_machine(seven)
     read_only(seven, 1)
     read_only(seven, 2, name="b.md")
     other.finish_planning(NOW)
@@ -163,7 +170,7 @@ async def test_another_machine_goes_on_where_the_first_one_stopped(seven: World,
 
 def test_two_machines_take_turns_and_plan_nothing_twice(seven: World):
     read_only(seven, 1)
-    other = Ingest(seven.store.digests, seven.registry, seven.press.read, seven.press.peek_date, first_run=0)
+    other = another_machine(seven)
     parts = [machine.continue_planning(NOW) for machine in (other, seven.ingest, other, seven.ingest)]
     assert [part and part.deliveries for part in parts] == [2, 2, 1, 0]
     assert plan_part(seven) is None
@@ -298,14 +305,7 @@ def test_the_size_of_a_part_follows_the_time_that_parts_take(
     monkeypatch.setattr("bot.pipeline.planning_runs._SMALLEST", 1)
     made = started(world, *people(30))
     seconds = iter([0.0, 0.2, 1.0, 1.04, 2.0, 2.0])
-    made.ingest = Ingest(
-        made.digests,
-        made.registry,
-        made.press.read,
-        made.press.peek_date,
-        first_run=0,
-        elapsed=lambda: next(seconds),
-    )
+    made.ingest = another_machine(made, elapsed=lambda: next(seconds))
     read_only(made, 1)
     sizes = [part.deliveries for _ in range(3) if (part := plan_part(made))]
     assert (len(sends(made)), sizes) == (12, [4, 2, 2])
@@ -359,7 +359,8 @@ def test_history_that_is_alike_waits_for_what_is_being_planned(seven: World):
 def test_a_newcomer_waits_for_what_is_being_planned(seven: World):
     read_only(seven, 1)
     seven.subscribe(*people(7), a_subscriber("new", a_channel(address="99")))
-    taken = seven.look_only()
-    assert taken.deliveries == 5
+    seven.look_only()
+    assert [run.rule for run in seven.store.digests.open_runs()] == ["news", "new subscriber"]
+    assert seven.ingest.finish_planning(NOW) == Planned(notices=6, deliveries=5)
     assert "99" not in sends(seven)
     assert seven.store.digests.backlog() == {}

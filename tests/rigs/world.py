@@ -20,6 +20,7 @@ from bot.pipeline.dispatch import Dispatcher
 from bot.pipeline.feeds import FeedBuilder, FeedSettings
 from bot.pipeline.incidents import IncidentLog
 from bot.pipeline.ingest import Ingest, IngestResult
+from bot.pipeline.planning_runs import RunPlanner
 from bot.pipeline.ports import Publisher
 from bot.pipeline.ports.outbox import DeliveryRecord
 from bot.pipeline.preferences import Preferences
@@ -82,7 +83,11 @@ class World:
             capabilities,
         )
         self.ingest = Ingest(
-            self.digests, self.registry, self.press.read, self.press.peek_date, first_run=first_run
+            self.digests,
+            self.registry,
+            RunPlanner(self.digests, self.store.full_text, first_run=first_run),
+            self.press.read,
+            self.press.peek_date,
         )
         self.preferences = Preferences(self.store.preferences, self.registry, deliveries, self.store.papers)
         self.incidents = IncidentLog(incidents, self.registry, capabilities, alarms_to)

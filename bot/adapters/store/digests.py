@@ -14,10 +14,16 @@ from bot.adapters.store.engine import reading, writing
 from bot.adapters.store.full_text import save_words, stored_documents
 from bot.adapters.store.notices import of_subscriber_on, on_papers
 from bot.adapters.store.papers import json_text, next_version, paper_json, paper_of, version
-from bot.adapters.store.planning import Planning, changes_of, is_being_planned, open_runs
+from bot.adapters.store.planning import (
+    Planning,
+    being_onboarded,
+    changes_of,
+    is_being_planned,
+    open_runs,
+    papers_ahead,
+)
 from bot.adapters.store.row_numbers import RowNumbers, delivery_numbers
 from bot.adapters.store.schema import (
-    NEWEST_FIRST,
     backlog_shares,
     deliveries,
     digest_papers,
@@ -25,7 +31,6 @@ from bot.adapters.store.schema import (
     files,
     micros,
     moment_of,
-    papers,
     source_history,
     subscribers,
     targets,
@@ -86,14 +91,29 @@ _KNOWN_FILES = Statement("SELECT name, sha256 FROM files")
 _LAST_NUMBER = Statement("SELECT coalesce(max(number), 0) FROM papers")
 _REGISTER = inserting(
     "subscribers",
-    {"id": "text", "registered_at": "bigint", "backlog": "integer", "subscriptions": "text"},
-    on_conflict="(id) DO UPDATE SET registered_at = excluded.registered_at, backlog = excluded.backlog,"
-    " subscriptions = excluded.subscriptions WHERE subscribers.registered_at IS NULL",
+    {"id": "text", "registered_at": "bigint", "backlog": "integer"},
+    on_conflict="(id) DO UPDATE SET registered_at = excluded.registered_at, backlog = excluded.backlog"
+    " WHERE subscribers.registered_at IS NULL",
 )
-_BACKLOG = Statement("SELECT id, backlog FROM subscribers WHERE registered_at IS NOT NULL AND onboarded = 0")
-_SUBSCRIPTIONS = Statement("SELECT id, subscriptions FROM subscribers WHERE registered_at IS NOT NULL")
-_RESUBSCRIBED = updating(
-    "subscribers", "subscriptions = :marks", where="id = :name", columns={"name": "text", "marks": "text"}
+_THESE = " AND id = ANY(:names)"
+_BACKLOG_OF_ALL = "SELECT id, backlog FROM subscribers WHERE registered_at IS NOT NULL AND onboarded = 0"
+_BACKLOG, _BACKLOG_OF = Statement(_BACKLOG_OF_ALL), Statement(_BACKLOG_OF_ALL + _THESE)
+_SUBSCRIPTIONS_OF_ALL = "SELECT id, subscriptions FROM subscribers WHERE onboarded = 1"
+_SUBSCRIPTIONS, _SUBSCRIPTIONS_OF = (
+    Statement(_SUBSCRIPTIONS_OF_ALL),
+    Statement(_SUBSCRIPTIONS_OF_ALL + _THESE),
+)
+_ONBOARDED = updating(
+    "subscribers",
+    "onboarded = 1, subscriptions = :hashes",
+    where="id = :name",
+    columns={"name": "text", "hashes": "text"},
+)
+_ONBOARDING_SHARES = Statement(
+    "SELECT id, backlog FROM subscribers WHERE registered_at IS NOT NULL AND id = ANY(:names)"
+)
+_SAVE_ONBOARDING_SHARES = updating(
+    "subscribers", "backlog = :share", where="id = :name", columns={"name": "text", "share": "integer"}
 )
 _SHARES = Statement(
     "SELECT subscribers.id, CASE WHEN backlog_shares.remaining IS NOT NULL THEN backlog_shares.remaining"
@@ -102,7 +122,6 @@ _SHARES = Statement(
     " LEFT JOIN backlog_shares ON backlog_shares.subscriber = subscribers.number AND backlog_shares.source = :source"
     " WHERE subscribers.id = ANY(:names)"
 )
-_ONBOARDED = Statement("UPDATE subscribers SET onboarded = 1 WHERE id = ANY(:names)")
 
 _STATE = case(
     (
@@ -148,13 +167,21 @@ class SqlStateView:
         with self._reading() as connection:
             return frozenset(connection.execute(query).scalars())
 
-    def backlog(self) -> dict[str, int | None]:
+    def backlog(self, names: Iterable[str] | None = None) -> dict[str, int | None]:
         with self._reading() as connection:
-            return dict(_BACKLOG.rows(connection))
+            if names is None:
+                return dict(_BACKLOG.rows(connection))
+            return dict(_BACKLOG_OF.rows(connection, names=list(names)))
 
-    def subscriptions(self) -> dict[str, str]:
+    def subscriptions(self, names: Iterable[str] | None = None) -> dict[str, str]:
         with self._reading() as connection:
-            return dict(_SUBSCRIPTIONS.rows(connection))
+            if names is None:
+                return dict(_SUBSCRIPTIONS.rows(connection))
+            return dict(_SUBSCRIPTIONS_OF.rows(connection, names=list(names)))
+
+    def onboarding_shares(self, names: Collection[str]) -> dict[str, int | None]:
+        with self._reading() as connection:
+            return dict(_ONBOARDING_SHARES.rows(connection, names=sorted(names)))
 
     def source_history(self, source: str) -> SourceHistory | None:
         query = select(source_history).where(source_history.c.source == source)
@@ -280,9 +307,7 @@ class Digests(SqlStateView):
 
     def being_planned(self, subscriber: str) -> frozenset[PaperId]:
         with self._reading() as connection:
-            ahead = [run for run in open_runs(connection) if run.cursor < subscriber]
-            changes = (change for run in ahead for change in changes_of(connection, run.number))
-            return frozenset(change.paper.id for change in changes)
+            return frozenset(papers_ahead(connection, subscriber))
 
 
 class SqlIngestTransaction(SqlStateView):
@@ -294,11 +319,6 @@ class SqlIngestTransaction(SqlStateView):
         self._connection = connection
         self._planning = planning
         self.changed_papers = False
-
-    def every_paper(self) -> Iterator[Paper]:
-        query = select(papers.c.id, papers.c.content).order_by(*NEWEST_FIRST)
-        for paper_id, content in self._connection.execute(query.execution_options(yield_per=200)):
-            yield paper_of(paper_id, content)
 
     def save_digests(self, read: Sequence[ReadDigest], now: dt.datetime) -> None:
         _SAVE_DIGESTS.run(self._connection, [_digest_row(file, now) for file in read])
@@ -339,12 +359,8 @@ class SqlIngestTransaction(SqlStateView):
             [(numbers[paper.id], known.get(paper.id) or document_of(paper)) for paper in papers_],
         )
 
-    def register(self, subscriptions: Mapping[str, str], backlog: int | None, now: dt.datetime) -> None:
-        rows = [(name, micros(now), backlog, subscriptions[name]) for name in sorted(subscriptions)]
-        _REGISTER.run(self._connection, rows)
-
-    def resubscribed(self, subscriptions: Mapping[str, str]) -> None:
-        _RESUBSCRIBED.run(self._connection, sorted(subscriptions.items()))
+    def register(self, names: Collection[str], backlog: int | None, now: dt.datetime) -> None:
+        _REGISTER.run(self._connection, [(name, micros(now), backlog) for name in sorted(names)])
 
     def save_source(self, source: str, history: SourceHistory) -> None:
         values = {
@@ -379,8 +395,14 @@ class SqlIngestTransaction(SqlStateView):
             ],
         )
 
-    def onboarded(self, names: Collection[str]) -> None:
-        _ONBOARDED.run(self._connection, names=sorted(names))
+    def onboarded(self, subscriptions: Mapping[str, str]) -> None:
+        _ONBOARDED.run(self._connection, sorted(subscriptions.items()))
+
+    def being_onboarded(self) -> frozenset[str]:
+        return being_onboarded(self._connection)
+
+    def save_onboarding_shares(self, left: Mapping[str, int | None]) -> None:
+        _SAVE_ONBOARDING_SHARES.run(self._connection, sorted(left.items()))
 
     def planned(self, keys: Iterable[str]) -> dict[str, State]:
         states: dict[str, State] = {}
@@ -399,6 +421,11 @@ class SqlIngestTransaction(SqlStateView):
         self, changes: Sequence[Change], now: dt.datetime, *, rule: Rule, source: str | None = None
     ) -> PlanningRun:
         return self._planning.begin_run(changes, now, rule=rule, source=source)
+
+    def begin_stored_run(self, subscribers: Sequence[str], now: dt.datetime, *, rule: Rule) -> PlanningRun:
+        # As of now these papers are being planned, which an ingest that compared its digests before must notice.
+        self.changed_papers = True
+        return self._planning.begin_stored_run(subscribers, now, rule=rule)
 
     def open_run(self) -> PlanningRun | None:
         return next(iter(open_runs(self._connection, 1)), None)

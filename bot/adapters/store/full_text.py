@@ -33,6 +33,7 @@ _TEXTS = Statement(
     f"SELECT number, id, content, {_COLUMNS} FROM papers JOIN paper_words ON paper = number"
     " WHERE number = ANY(:numbers)"
 )
+_IDS = Statement("SELECT number, id FROM papers WHERE number = ANY(:numbers)")
 _NEWEST_DAY = Statement("SELECT max(date) FROM digests")
 _RECENT_PAPERS = (
     "SELECT number, date FROM papers WHERE date >= {} OR date IS NULL ORDER BY date DESC NULLS LAST, number"
@@ -176,6 +177,10 @@ class SqlPaperWindow:
             words = {row[0]: row[1:] for row in _WORDS.rows(self._connection, numbers=chunk)}
             for number in chunk:
                 yield number, Document(words=words[number])
+
+    def ids(self, numbers: Iterable[int]) -> dict[int, PaperId]:
+        rows = [row for chunk in chunks(numbers) for row in _IDS.rows(self._connection, numbers=chunk)]
+        return {number: PaperId(paper_id) for number, paper_id in rows}
 
     def texts(self, numbers: Iterable[int]) -> Iterator[tuple[int, PaperId, Document]]:
         for chunk in chunks(numbers):

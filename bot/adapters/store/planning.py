@@ -1,18 +1,22 @@
 """Planning runs with their cursor, and the notices and deliveries that they write.
 
-A run begun by a digest takes many transactions. Its `changes` lists papers by number, each with what it gained (null for
-a new one); its `cursor` is the last subscriber that was planned, in the order of their ids:
+A run takes many transactions; its `cursor` is the last subscriber that was planned, in the order of their ids. One begun
+by a digest is for all subscribers, and its `changes` lists papers by number, each with what it gained (null for a new one):
 
     [[17, null], [18, ["title", "quiz"]]]
 
-Planning in a single transaction (a quiz question, the backlog of a new subscriber) also has a run, which is done from the
-start and records the time.
+An onboarding is for the `subscribers` of a JSON list, and for all papers up to the number `last_paper`. Each transaction of
+it has a run of its own as well, since one subscriber's notices of one run are one row.
+
+Planning in a single transaction (a quiz question) also has a run, which is done from the start and records the time.
 """
 
 import json
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -31,17 +35,23 @@ from bot.pipeline.ports.papers import PlanningRun
 
 _MOST_RUNS = 1_000
 _OPEN_RUNS = Statement(
-    "SELECT number, made_at, rule, source, cursor, changes FROM planning_runs WHERE done_at IS NULL ORDER BY number LIMIT :most"
+    "SELECT number, made_at, rule, source, cursor, papers, last_paper, subscribers FROM planning_runs"
+    " WHERE done_at IS NULL ORDER BY number LIMIT :most"
 )
-_OPEN_CHANGES = Statement("SELECT changes FROM planning_runs WHERE done_at IS NULL")
+_OPEN_PAPERS = Statement("SELECT changes, last_paper FROM planning_runs WHERE done_at IS NULL")
+_STORED_UP_TO = Statement("SELECT id FROM papers WHERE number <= :last")
+_LAST = Statement("SELECT coalesce(max(number), 0), count(*) FROM papers")
+_BEING_ONBOARDED = Statement(
+    "SELECT subscribers FROM planning_runs WHERE done_at IS NULL AND subscribers IS NOT NULL AND rule <> 'import'"
+)
 _CHANGES = Statement("SELECT changes FROM planning_runs WHERE number = :run")
 _PAPERS = Statement("SELECT number, id, content FROM papers WHERE number = ANY(:numbers)")
 _INSERT = Statement(
-    "INSERT INTO planning_runs (made_at, done_at, rule, source, cursor, changes)"
-    " VALUES (:made_at, :done_at, :rule, :source, :cursor, :changes) RETURNING number"
+    "INSERT INTO planning_runs (made_at, done_at, rule, source, cursor, changes, papers, last_paper, subscribers)"
+    " VALUES (:made_at, :done_at, :rule, :source, :cursor, :changes, :papers, :last_paper, :subscribers) RETURNING number"
 )
 _ADVANCE = Statement("UPDATE planning_runs SET cursor = :cursor WHERE number = :run")
-_FINISH = Statement("UPDATE planning_runs SET done_at = :now WHERE number = :run")
+_FINISH = Statement("UPDATE planning_runs SET done_at = :now, subscribers = NULL WHERE number = :run")
 _DELIVERIES = inserting(
     "deliveries",
     {
@@ -73,10 +83,30 @@ def open_runs(connection: Connection, most: int = _MOST_RUNS) -> tuple[PlanningR
             rule=rule,
             source=source,
             cursor=cursor,
-            papers=len(json.loads(changes)),
+            papers=papers,
+            last_paper=last_paper or 0,
+            subscribers=None if names is None else tuple(json.loads(names)),
         )
-        for number, made_at, rule, source, cursor, changes in _OPEN_RUNS.rows(connection, most=most)
+        for number, made_at, rule, source, cursor, papers, last_paper, names in _OPEN_RUNS.rows(
+            connection, most=most
+        )
     )
+
+
+def being_onboarded(connection: Connection) -> frozenset[str]:
+    """The subscribers of the open runs that plan stored papers to be sent."""
+    return frozenset(name for (names,) in _BEING_ONBOARDED.rows(connection) for name in json.loads(names))
+
+
+def papers_ahead(connection: Connection, subscriber: str) -> Iterator[PaperId]:
+    """The papers of open runs that are not planned for the subscriber yet."""
+    for run in open_runs(connection):
+        if run.cursor >= subscriber or (run.subscribers is not None and subscriber not in run.subscribers):
+            continue
+        if run.subscribers is None:
+            yield from (change.paper.id for change in changes_of(connection, run.number))
+        else:
+            yield from (PaperId(paper) for (paper,) in _STORED_UP_TO.rows(connection, last=run.last_paper))
 
 
 def changes_of(connection: Connection, run: int) -> tuple[Change, ...]:
@@ -90,9 +120,12 @@ def changes_of(connection: Connection, run: int) -> tuple[Change, ...]:
 
 def is_being_planned(connection: Connection, numbers: RowNumbers, papers: Collection[PaperId]) -> bool:
     """Whether one of these papers is in a run that is not done."""
-    rows = _OPEN_CHANGES.rows(connection) if papers else []
-    planned = {number for (changes,) in rows for number, _ in json.loads(changes)}
-    return bool(planned) and not planned.isdisjoint(numbers.of_papers(papers).values())
+    rows = _OPEN_PAPERS.rows(connection) if papers else []
+    if not rows:
+        return False
+    last = max(last_paper or 0 for _, last_paper in rows)
+    planned = {number for changes, _ in rows if changes for number, _ in json.loads(changes)}
+    return any(number <= last or number in planned for number in numbers.of_papers(papers).values())
 
 
 class Planning:
@@ -112,9 +145,17 @@ class Planning:
         """Insert a run over all subscribers."""
         numbers = self.numbers.of_papers({change.paper.id for change in changes})
         text = json.dumps([(numbers[change.paper.id], sorted(change.gains) or None) for change in changes])
-        number = self._insert_run(made_at=micros(now), rule=rule, source=source, cursor="", changes=text)
-        return PlanningRun(
-            number=number, made_at=now, rule=rule, source=source, cursor="", papers=len(changes)
+        run = PlanningRun(number=0, made_at=now, rule=rule, source=source, cursor="", papers=len(changes))
+        return self._begin(run, changes=text)
+
+    def begin_stored_run(self, subscribers: Sequence[str], now: datetime, *, rule: Rule) -> PlanningRun:
+        """Insert a run of all papers for these subscribers."""
+        ((last, count),) = _LAST.rows(self._connection)
+        names = tuple(sorted(subscribers))
+        return self._begin(
+            PlanningRun(
+                number=0, made_at=now, rule=rule, cursor="", papers=count, subscribers=names, last_paper=last
+            )
         )
 
     def advance(self, run: int, cursor: str) -> None:
@@ -138,25 +179,25 @@ class Planning:
             notify(self._connection)
         return count
 
-    def _insert_run(
-        self,
-        *,
-        made_at: int,
-        rule: Rule | None,
-        done_at: int | None = None,
-        source: str | None = None,
-        cursor: str | None = None,
-        changes: str | None = None,
-    ) -> int:
-        ((number,),) = _INSERT.rows(
-            self._connection,
-            made_at=made_at,
-            done_at=done_at,
-            rule=rule,
-            source=source,
-            cursor=cursor,
+    def _begin(self, run: PlanningRun, changes: str | None = None) -> PlanningRun:
+        """Insert an open run; gives it with its number."""
+        number = self._insert_run(
+            made_at=micros(run.made_at),
+            rule=run.rule,
+            source=run.source,
+            cursor=run.cursor,
             changes=changes,
+            papers=run.papers,
+            last_paper=run.last_paper,
+            subscribers=None if run.subscribers is None else json.dumps(run.subscribers),
         )
+        return replace(run, number=number)
+
+    def _insert_run(self, **values: Any) -> int:
+        nothing = dict.fromkeys(
+            ("done_at", "source", "cursor", "changes", "papers", "last_paper", "subscribers")
+        )
+        ((number,),) = _INSERT.rows(self._connection, **{**nothing, **values})
         return int(number)
 
     def _insert(self, by_target: Mapping[str, Sequence[Delivery]], run: int) -> int:

@@ -241,9 +241,9 @@ subscribers = Table(
     Column("subscriptions", Text),
     Column("onboarded", SmallInteger, nullable=False, server_default=text("0")),
 )
-"""`registered_at` is empty for one that was only written to, as by an import. Until it is `onboarded`, a subscriber is still
-to get so many matches of the `backlog` (all where it is empty). `subscriptions` are the marks of those that were
-onboarded, as `onboarding` makes them.
+"""`registered_at` is empty for one that was only written to, as by an import. While a subscriber
+or a new subscription is onboarded, `backlog` is how many matches are still to be sent (all where it is empty).
+`subscriptions` are hashes of those that were onboarded, as `onboarding` makes them.
 """
 _partial_index(
     "ix_subscribers_to_onboard",
@@ -259,12 +259,16 @@ planning_runs = Table(
     Column("changes", Text),
     Column("rule", Text),
     Column("source", Text),
+    Column("papers", Integer),
+    Column("last_paper", BigInteger),
+    Column("subscribers", Text),
     Column("cursor", Text),
     Column("done_at", Moment),
-    CheckConstraint("done_at IS NOT NULL OR changes IS NOT NULL", name="begun"),
+    CheckConstraint("done_at IS NOT NULL OR cursor IS NOT NULL", name="begun"),
 )
-"""Each time that something was noticed or planned, which names that time by a number of two bytes. A run that a
-digest begins holds its `changes` and its `cursor`, as `planning` writes them. `rule` is a `domain.backlog.Rule`, `source`
+"""Each time that something was noticed or planned, which names that time by a number of two bytes. A run that
+takes many transactions holds its `changes`, or its `last_paper` and `subscribers`, and its `cursor`, as `planning` writes
+them; `papers` is the number of its papers. `rule` is a `domain.backlog.Rule`, `source`
 that whose backlog it plans.
 """
 _partial_index(

@@ -206,7 +206,11 @@ def planning_lines(runs: "Sequence[PlanningRun]", subscribers: "Sequence[Subscri
 
 
 def _subscribers_left(run: "PlanningRun", subscribers: "Sequence[Subscriber]") -> int:
-    return sum(subscriber.id > run.cursor for subscriber in subscribers)
+    chosen = None if run.subscribers is None else frozenset(run.subscribers)
+    return sum(
+        subscriber.id > run.cursor and (chosen is None or subscriber.id in chosen)
+        for subscriber in subscribers
+    )
 
 
 def unreadable_lines(what: str, unreadable: "Mapping[str, str]") -> list[str]:

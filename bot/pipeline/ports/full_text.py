@@ -43,6 +43,10 @@ class PaperWindow(Protocol):
         """The documents of these papers, in that order; without texts they have only their folded words."""
         ...
 
+    def ids(self, numbers: Iterable[int]) -> dict[int, PaperId]:
+        """The ids of these papers, by number."""
+        ...
+
     def texts(self, numbers: Iterable[int]) -> Iterator[tuple[int, PaperId, Document]]:
         """Number, id and document of these papers, in that order."""
         ...

@@ -40,16 +40,12 @@ class Versioned(Protocol):
         ...
 
 
-class AllPapers(Protocol):
-    """Look-up of all papers, inside or outside a transaction."""
+class PaperStore(Versioned, Protocol):
+    """Store of papers, and of a subscriber's notices on them."""
 
     def every_paper(self) -> Iterator[Paper]:
         """All papers, newest first, read a few at a time."""
         ...
-
-
-class PaperStore(Versioned, AllPapers, Protocol):
-    """Store of papers, and of a subscriber's notices on them."""
 
     def newest(self, limit: int, start: int = 0) -> tuple[StoredPaper, ...]:
         """The newest papers, by digest date, then in the digest's order; from number `start` on."""
@@ -152,7 +148,9 @@ class FileMark:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PlanningRun:
-    """Planning run: the planning of some changes for all subscribers, in the order of their ids."""
+    """Planning run: the planning of some changes for all subscribers, or of all stored papers for some, in the order of
+    their ids.
+    """
 
     number: int
     made_at: datetime
@@ -160,9 +158,13 @@ class PlanningRun:
     cursor: str
     """The last subscriber for whom it was planned; empty for none yet."""
     papers: int
-    """Number of changed papers."""
+    """Number of papers that it plans."""
     source: str | None = None
     """The source whose backlog it plans."""
+    subscribers: tuple[str, ...] | None = None
+    """Subscribers, sorted, for whom it plans all papers stored before it; None: it plans changes for all subscribers."""
+    last_paper: int = 0
+    """Number of the last paper that was stored before such a run."""
 
     @property
     def sends(self) -> bool:
@@ -185,12 +187,18 @@ class StateView(Versioned, Protocol):
         """The ids of all registered subscribers."""
         ...
 
-    def backlog(self) -> dict[str, int | None]:
-        """Registered subscribers who are not onboarded, with the number of matches that they are to get (None: all)."""
+    def backlog(self, names: Iterable[str] | None = None) -> dict[str, int | None]:
+        """Those of all registered subscribers, or of these, who are not onboarded, with the number of matches that they are
+        still to get (None: all).
+        """
         ...
 
-    def subscriptions(self) -> dict[str, str]:
-        """Marks of the onboarded subscriptions (see `pipeline.onboarding`), by registered subscriber."""
+    def subscriptions(self, names: Iterable[str] | None = None) -> dict[str, str]:
+        """Hashes of the onboarded subscriptions (see `pipeline.onboarding`) of all onboarded subscribers, or of these."""
+        ...
+
+    def onboarding_shares(self, names: Collection[str]) -> dict[str, int | None]:
+        """Number of stored matches that are still to be sent to each of those who are registered (None: all)."""
         ...
 
     def source_history(self, source: str) -> SourceHistory | None:
@@ -198,7 +206,7 @@ class StateView(Versioned, Protocol):
         ...
 
     def is_being_planned(self, papers: Collection[PaperId]) -> bool:
-        """Whether one of these papers is in a run that is not finished."""
+        """Whether one of these papers, which are stored, is in a run that is not finished."""
         ...
 
     def notices(
@@ -208,7 +216,7 @@ class StateView(Versioned, Protocol):
         ...
 
 
-class IngestTransaction(StateView, AllPapers, Protocol):
+class IngestTransaction(StateView, Protocol):
     """Transaction of one ingest, which alone may write."""
 
     def save_digests(self, read: Sequence[ReadDigest], now: datetime) -> None:
@@ -233,18 +241,20 @@ class IngestTransaction(StateView, AllPapers, Protocol):
         """
         ...
 
-    def register(self, subscriptions: Mapping[str, str], backlog: int | None, now: datetime) -> None:
-        """Register subscribers, with the marks of their subscriptions; each is to get the newest `backlog` stored matches
-        (None: all).
-        """
+    def register(self, names: Collection[str], backlog: int | None, now: datetime) -> None:
+        """Register subscribers; each is to get the newest `backlog` stored matches (None: all)."""
         ...
 
-    def onboarded(self, names: Collection[str]) -> None:
-        """Mark these subscribers as onboarded."""
+    def onboarded(self, subscriptions: Mapping[str, str]) -> None:
+        """Store that these subscribers are onboarded with all their subscriptions, given as hashes."""
         ...
 
-    def resubscribed(self, subscriptions: Mapping[str, str]) -> None:
-        """Replace the marks of onboarded subscriptions of these subscribers."""
+    def being_onboarded(self) -> frozenset[str]:
+        """The subscribers of the open runs that plan stored papers to be sent."""
+        ...
+
+    def save_onboarding_shares(self, left: Mapping[str, int | None]) -> None:
+        """Store the number of stored matches that these subscribers are still to get."""
         ...
 
     def save_source(self, source: str, history: SourceHistory) -> None:
@@ -266,6 +276,10 @@ class IngestTransaction(StateView, AllPapers, Protocol):
         self, changes: Sequence[Change], now: datetime, *, rule: Rule, source: str | None = None
     ) -> PlanningRun:
         """Store a planning run of these changes, whose papers are stored already; it is open until `finish`."""
+        ...
+
+    def begin_stored_run(self, subscribers: Sequence[str], now: datetime, *, rule: Rule) -> PlanningRun:
+        """Store a planning run of all papers that are stored now, for these subscribers; it is open until `finish`."""
         ...
 
     def open_run(self) -> PlanningRun | None:
@@ -321,7 +335,7 @@ class DigestStore(StateView, Protocol):
         ...
 
     def changes_of(self, run: PlanningRun) -> tuple[Change, ...]:
-        """The changes of the run, with the papers as they are now."""
+        """The changes of a run that plans changes, with the papers as they are now."""
         ...
 
     def newest_day(self) -> date | None:
@@ -357,5 +371,5 @@ class DigestStore(StateView, Protocol):
         ...
 
     def being_planned(self, subscriber: str) -> frozenset[PaperId]:
-        """Changed papers that are not planned for the subscriber yet."""
+        """Papers of open runs that are not planned for the subscriber yet."""
         ...

@@ -52,8 +52,8 @@ def test_nothing_is_stored_for_nothing(store: Store):
     with store.digests.transaction() as tx:
         tx.save_digests([], NOW)
         tx.save_files([])
-        tx.register({}, None, NOW)
-        tx.onboarded([])
+        tx.register([], None, NOW)
+        tx.onboarded({})
         assert tx.plan([], 1) == 0
         assert tx.planned([]) == {}
         assert tx.notices([]) == {}
@@ -64,7 +64,7 @@ def test_a_transaction_that_fails_leaves_nothing(hand: Hand, store: Store):
     with pytest.raises(KeyError, match="14002"), store.digests.transaction() as tx:  # noqa: PT012
         tx.save_papers([a_paper(1)], NOW, changed=True)
         tx.save_digests([taken("a.md", "aa", 1)], NOW)
-        tx.register({"alice": ""}, 3, NOW)
+        tx.register({"alice"}, 3, NOW)
         run = tx.new_run(NOW)
         tx.plan([a_delivery(1)], run)
         tx.plan([a_delivery(2)], run)  # its paper is not stored
@@ -81,24 +81,24 @@ def test_a_transaction_that_fails_leaves_nothing(hand: Hand, store: Store):
 
 def test_the_new_are_known_with_what_they_are_still_to_get(store: Store):
     with store.digests.transaction() as tx:
-        tx.register({"alice": "", "dave": ""}, 3, NOW)
-        tx.register({"bob": "", "carol": ""}, None, NOW)
-        tx.onboarded({"carol"})
+        tx.register({"alice", "dave"}, 3, NOW)
+        tx.register({"bob", "carol"}, None, NOW)
+        tx.onboarded({"carol": "c"})
     with store.digests.transaction() as tx:
         assert tx.registered() == {"alice", "bob", "carol", "dave"}
         assert tx.backlog() == {"alice": 3, "bob": None, "dave": 3}
-        tx.onboarded({"alice", "bob"})
+        tx.onboarded({"alice": "a", "bob": "b"})
         assert tx.backlog() == {"dave": 3}
     assert store.digests.backlog() == {"dave": 3}
 
 
 def test_who_is_registered_stays_as_they_are(store: Store):
     with store.digests.transaction() as tx:
-        tx.register({"alice": ""}, 3, NOW)
-        tx.register({"alice": "", "bob": ""}, 0, NOW + timedelta(days=1))
+        tx.register({"alice"}, 3, NOW)
+        tx.register({"alice", "bob"}, 0, NOW + timedelta(days=1))
         assert tx.backlog() == {"alice": 3, "bob": 0}
-        tx.onboarded({"alice"})
-        tx.register({"alice": ""}, 5, NOW)
+        tx.onboarded({"alice": ""})
+        tx.register({"alice"}, 5, NOW)
         assert tx.backlog() == {"bob": 0}
     assert store.digests.registered_at("alice") == NOW
 
@@ -108,9 +108,56 @@ def test_a_subscriber_who_was_only_written_to_is_still_registered(hand: Hand, st
     assert store.digests.registered() == frozenset()
     assert store.digests.unregistered({"alice"}) == {"alice"}
     with store.digests.transaction() as tx:
-        tx.register({"alice": ""}, 2, NOW)
+        tx.register({"alice"}, 2, NOW)
     assert store.digests.unregistered({"alice", "bob"}) == {"bob"}
     assert store.digests.backlog() == {"alice": 2}
+
+
+def test_who_is_onboarded_is_known_with_the_hashes_of_their_subscriptions(store: Store):
+    with store.digests.transaction() as tx:
+        tx.register({"alice", "bob", "carol"}, 3, NOW)
+        tx.onboarded({"alice": "1a 2b", "bob": ""})
+        assert tx.backlog(["alice", "carol"]) == {"carol": 3}
+        tx.onboarded({"alice": "1a"})
+    assert store.digests.subscriptions() == {"alice": "1a", "bob": ""}
+    assert store.digests.subscriptions(["alice", "carol"]) == {"alice": "1a"}
+
+
+def test_what_is_still_to_be_sent_of_what_is_stored_is_kept_for_each_subscriber(store: Store):
+    with store.digests.transaction() as tx:
+        tx.register({"alice", "bob"}, 3, NOW)
+        tx.save_onboarding_shares({"alice": 1, "bob": None, "nobody": 2})
+        assert tx.onboarding_shares(["alice", "bob", "nobody"]) == {"alice": 1, "bob": None}
+
+
+def test_a_run_of_stored_papers_plans_those_that_were_there_for_its_subscribers(hand: Hand, store: Store):
+    hand.keep(a_paper(1), a_paper(2))
+    before = store.digests.version()
+    with store.digests.transaction() as tx:
+        begun = tx.begin_stored_run(["bob", "alice"], NOW, rule="new subscriber")
+        assert tx.open_run() == begun
+    assert (begun.subscribers, begun.papers, begun.cursor, begun.sends) == (("alice", "bob"), 2, "", True)
+    assert store.digests.version() != before
+    hand.keep(a_paper(3))
+    stored = {a_paper(1).id, a_paper(2).id}
+    with store.digests.transaction() as tx:
+        assert tx.being_onboarded() == {"alice", "bob"}
+        assert [tx.is_being_planned([a_paper(number).id]) for number in (2, 3)] == [True, False]
+        tx.advance(begun, "alice")
+    assert store.digests.being_planned("alice") == store.digests.being_planned("carol") == frozenset()
+    assert store.digests.being_planned("bob") == stored
+    with store.digests.transaction() as tx:
+        tx.finish(begun, NOW)
+        assert tx.being_onboarded() == frozenset()
+        assert not tx.is_being_planned(stored)
+    assert store.digests.open_runs() == ()
+
+
+def test_nobody_is_onboarded_by_an_import(hand: Hand, store: Store):
+    hand.keep(a_paper(1))
+    with store.digests.transaction() as tx:
+        assert not tx.begin_stored_run(["alice"], NOW, rule="import").sends
+        assert tx.being_onboarded() == frozenset()
 
 
 # --- rows -------------------------------------------------------------------------------------------------

@@ -30,8 +30,6 @@ def test_papers_come_newest_day_first_and_then_in_the_digests_order(hand: Hand, 
     assert [paper.id[-1] for paper in store.papers.every_paper()] == order
     assert [stored.paper.id[-1] for stored in store.papers.newest(2)] == ["7", "3"]
     assert [stored.paper.id[-1] for stored in store.papers.newest(2, 3)] == ["2", "5"]
-    with store.digests.transaction() as tx:
-        assert [paper.id[-1] for paper in tx.every_paper()] == order
 
 
 def test_a_day_has_its_own_papers_and_those_that_its_digests_named(hand: Hand, store: Store):

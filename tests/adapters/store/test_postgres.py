@@ -15,9 +15,8 @@ from sqlalchemy.exc import OperationalError
 from bot.adapters.store import Store
 from bot.adapters.store.engine import _state_error, writing
 from bot.domain.errors import StateError, StateLocked, StateUnavailable
-from bot.domain.matcher import SubscriptionMatcher
 from bot.pipeline.ingest import Ingest
-from bot.pipeline.onboarding import onboard, register
+from bot.pipeline.planning_runs import RunPlanner
 from bot.pipeline.subscribers import SubscriberRegistry
 from tests.adapters.store.conftest import Database, Hand
 from tests.builders import NOW, a_delivery, a_digest, a_paper, a_subscriber
@@ -73,6 +72,11 @@ def in_threads(count: int, work: Callable[[int], object]) -> list[object]:
         return list(pool.map(begin, range(count)))
 
 
+def an_ingest(store: Store, registry: SubscriberRegistry, press: Press, *, first_run: int) -> Ingest:
+    planner = RunPlanner(store.digests, store.full_text, first_run=first_run)
+    return Ingest(store.digests, registry, planner, press.read, press.peek_date)
+
+
 def test_machines_that_all_start_at_once_make_one_schema(postgres: str):
     with postgres_database(postgres) as url:
         in_threads(6, lambda _: Store(url).close())
@@ -86,10 +90,7 @@ def test_a_digest_that_several_machines_see_is_stored_and_told_once(database: Da
     stores = [database.open() for _ in range(4)]
 
     def take_in(number: int) -> int:
-        digests = stores[number].digests
-        register(digests, registry.matcher, 0, NOW)
-        onboard(digests, registry.matcher, NOW)
-        ingest = Ingest(digests, registry, press.read, press.peek_date, first_run=0)
+        ingest = an_ingest(stores[number], registry, press, first_run=0)
         taken = ingest.process(files, NOW)
         ingest.finish_planning(NOW)
         return taken.digests
@@ -104,13 +105,15 @@ def test_a_digest_that_several_machines_see_is_stored_and_told_once(database: Da
 def test_a_newcomer_gets_first_matches_once_however_many_machines_onboard(database: Database):
     stores = [database.open() for _ in range(4)]
     Hand(stores[0]).keep(*(a_paper(number) for number in range(1, 6)))
-    matcher = SubscriptionMatcher([a_subscriber()])
+    registry = SubscriberRegistry([a_subscriber()])
 
-    def opened(number: int) -> int:
-        register(stores[number].digests, matcher, 3, NOW)
-        return onboard(stores[number].digests, matcher, NOW) or 0
+    def onboard(number: int) -> int:
+        ingest = an_ingest(stores[number], registry, Press(), first_run=3)
+        ingest.process([], NOW)
+        return ingest.finish_planning(NOW).deliveries
 
-    assert sorted(in_threads(4, opened)) == [0, 0, 0, 3]
+    assert sum(in_threads(4, onboard)) == 3
+    assert stores[0].deliveries.counts(NOW).notices == 5
 
 
 def test_machines_never_claim_the_same_target_and_settle_all(database: Database):

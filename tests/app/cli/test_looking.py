@@ -1,5 +1,6 @@
 """Commands that only look: they leave no trace, and say where they looked in vain."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -83,6 +84,8 @@ def test_status_shows_what_is_still_being_planned() -> None:
         {"since": NOW.isoformat(), "papers": 30, "sends": True, "subscribers_left": 2}
     ]
     assert planning_lines([run] * 12, people)[-1] == "             and 2 more runs"
+    onboarding = replace(run, rule="new subscriber", subscribers=("alice", "bob"))
+    assert planning_json([onboarding], people)[0]["subscribers_left"] == 1
 
 
 def test_status_in_json_names_no_planning_where_all_is_planned(home: Path, paperboy: Paperboy) -> None:

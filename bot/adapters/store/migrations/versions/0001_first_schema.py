@@ -223,9 +223,12 @@ def upgrade() -> None:  # noqa: PLR0915 - a table each
         sa.Column("changes", sa.Text(), nullable=True),
         sa.Column("rule", sa.Text(), nullable=True),
         sa.Column("source", sa.Text(), nullable=True),
+        sa.Column("papers", sa.Integer(), nullable=True),
+        sa.Column("last_paper", sa.BigInteger(), nullable=True),
+        sa.Column("subscribers", sa.Text(), nullable=True),
         sa.Column("cursor", sa.Text(), nullable=True),
         sa.Column("done_at", sa.BigInteger(), nullable=True),
-        sa.CheckConstraint("done_at IS NOT NULL OR changes IS NOT NULL", name="begun"),
+        sa.CheckConstraint("done_at IS NOT NULL OR cursor IS NOT NULL", name="begun"),
         sa.PrimaryKeyConstraint("number", name=op.f("pk_planning_runs")),
     )
     op.create_index(
