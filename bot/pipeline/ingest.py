@@ -1,11 +1,9 @@
 """Ingest: reads digest files, compares them with the state, stores what changed, and plans notices and deliveries."""
 
-import gc
 import hashlib
 import logging
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from functools import cached_property
@@ -18,7 +16,7 @@ from bot.domain.matcher import SubscriptionMatcher
 from bot.domain.papers import Paper, PaperId
 from bot.domain.query import Document, document_of
 from bot.pipeline.onboarding import begin_alike, begin_onboarding, register
-from bot.pipeline.planning_runs import MatchedRun, NewRun, Planned, RunPlanner
+from bot.pipeline.planning_runs import MatchedRun, NewRun, Planned, RunPlanner, uncollected
 from bot.pipeline.ports import DigestReader
 from bot.pipeline.ports.papers import (
     DigestStore,
@@ -120,7 +118,9 @@ class Ingest:
         self._registered: SubscriptionMatcher | None = None
         """The matcher whose subscribers are certainly registered."""
         self._onboarded: SubscriptionMatcher | None = None
-        """The matcher whose subscriptions are certainly onboarded."""
+        """The matcher whose new subscribers and subscriptions were looked for."""
+        self._being_onboarded: frozenset[str] | None = None
+        """Those of its subscribers who were not onboarded then; None before all are looked at."""
 
     def process(self, files: Sequence[DigestFile], now: datetime) -> IngestResult:
         """Onboard new subscribers and new subscriptions, store what is new in these files, newest digest first, and begin
@@ -174,17 +174,21 @@ class Ingest:
         """Register new subscribers, and begin to onboard them and new subscriptions, so that what comes next is news."""
         self._register(now)
         matcher = self._registry.matcher
-        if self._onboarded is matcher:
+        if self._onboarded is not matcher:
+            self._being_onboarded = None
+        elif not self._being_onboarded:
             return
-        if not begin_onboarding(self._digests, matcher, self._planner.first_run, now):
-            self._onboarded = matcher
+        self._being_onboarded = begin_onboarding(
+            self._digests, matcher, self._planner.first_run, now, self._being_onboarded
+        )
+        self._onboarded = matcher
 
     def _process(self, files: Sequence[DigestFile], now: datetime, *, imported: bool) -> IngestResult:
         result = IngestResult()
         fresh = self._fresh_files(files, result, now.date())
         self._judge(fresh, now, imported=imported)
         for batch in _batches(fresh):
-            with _uncollected():
+            with uncollected():
                 self._process_batch(batch, now, result, imported=imported)
             if self._planner.is_full:
                 result.add_planned(self.finish_planning(now))
@@ -371,18 +375,6 @@ def _batches(fresh: Sequence[_FreshFile]) -> Iterator[Sequence[_FreshFile]]:
             start, size = index, file.size
     if fresh:
         yield fresh[start:]
-
-
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """No garbage is collected inside: entries and papers have no cycles, and looking for some takes a twentieth."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def _read(file: DigestFile, result: IngestResult) -> bytes | None:

@@ -28,28 +28,34 @@ def register(
 
 
 def begin_onboarding(
-    digests: DigestStore, matcher: SubscriptionMatcher, first_run: int | None, now: datetime
-) -> bool:
+    digests: DigestStore,
+    matcher: SubscriptionMatcher,
+    first_run: int | None,
+    now: datetime,
+    among: Collection[str] | None = None,
+) -> frozenset[str]:
     """Begin planning runs for all new subscribers, and for all new subscriptions of known ones, of whose matches each
     subscriber gets the newest `first_run` (None: all) that they were not alerted to before.
 
-    False where nobody is new, and nobody is still being onboarded.
+    Gives those who are being onboarded from now on or still. Looks only `among` these subscribers (None: all).
     """
-    newcomers = digests.backlog().keys() & matcher.subscribers.keys()
-    changed = _changed(digests.subscriptions(), matcher)
+    newcomers = digests.backlog(among).keys() & matcher.subscribers.keys()
+    changed = _changed(digests.subscriptions(among), matcher)
+    onboarded: set[str] = set()
     for names in _groups(newcomers):
         with digests.transaction() as tx:
             new = tx.backlog(names).keys() - tx.being_onboarded()
-            _begin(tx, matcher, new, now, "new subscriber")
+            onboarded.update(_begin(tx, matcher, new, now, "new subscriber"))
     for names in _groups(changed):
         with digests.transaction() as tx:
             known = tx.subscriptions(names)
             changed_now = _changed(known, matcher).difference(tx.being_onboarded())
             added = {name for name in changed_now if _added(matcher.subscribers[name], known[name])}
-            tx.onboarded({name: hashes_of(matcher.subscribers[name]) for name in changed_now - added})
+            unadded = changed_now - added
+            tx.onboarded({name: hashes_of(matcher.subscribers[name]) for name in unadded})
             tx.save_onboarding_shares(dict.fromkeys(added, first_run))
-            _begin(tx, matcher, added, now, "new subscription")
-    return bool(newcomers or changed)
+            onboarded.update(unadded, _begin(tx, matcher, added, now, "new subscription"))
+    return frozenset((newcomers | changed) - onboarded)
 
 
 def begin_alike(digests: DigestStore, matcher: SubscriptionMatcher, now: datetime) -> None:
@@ -87,13 +93,16 @@ def hashes_of(subscriber: Subscriber) -> str:
 
 def _begin(
     tx: IngestTransaction, matcher: SubscriptionMatcher, names: Collection[str], now: datetime, rule: Rule
-) -> None:
+) -> Collection[str]:
+    """Begin a run for these subscribers; gives those who are onboarded already, since no paper is stored."""
     if not names:
-        return
+        return ()
     run = tx.begin_stored_run(sorted(names), now, rule=rule)
-    if not run.papers:
-        tx.onboarded({name: hashes_of(matcher.subscribers[name]) for name in names})
-        tx.finish(run, now)
+    if run.papers:
+        return ()
+    tx.onboarded({name: hashes_of(matcher.subscribers[name]) for name in names})
+    tx.finish(run, now)
+    return names
 
 
 def _groups(names: Iterable[str]) -> Iterator[Sequence[str]]:

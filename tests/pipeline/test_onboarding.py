@@ -447,6 +447,19 @@ def test_queries_that_need_the_texts_as_written_are_onboarded_too(world: MakeWor
     assert sorted(recorded(made)) == ["1", "2"]
 
 
+def test_who_is_onboarded_is_not_looked_for_again(world: MakeWorld):
+    """Of a million subscribers, to read and hash all subscriptions takes seconds."""
+    made = world(a_subscriber(), BOB)
+    made.look(*folder(made))
+    made.look()
+    made.faults.at("digests.subscriptions", StateError("all subscriptions are read again"))
+    made.look(made.press.file("new.md", a_digest(7)))
+    assert told(made)[-1] == "7"
+    made.subscribe(a_subscriber(), BOB, a_subscriber("carol", a_channel(address="2003")))
+    with pytest.raises(StateError, match="read again"):
+        made.look()
+
+
 def test_a_registry_is_replaced_whole():
     registry = SubscriberRegistry([a_subscriber()])
     before = registry.matcher
