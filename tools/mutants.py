@@ -459,6 +459,11 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         ),
         "the names are for types; that commands start without numpy is tested with the command line",
     ),
+    (
+        "bot/pipeline/planning_runs.py",
+        "self._waiting = {run: matched for run, matched in self._waiting.items() if run > runs[0].number}",
+        "self._waiting = {run: matched for run, matched in self._waiting.items() if run >= runs[0].number}",
+    ): "the run that is planned is kept among those that wait, until the next one is looked up",
 }
 """Mutants that no test can kill, each with the reason why it changes nothing."""
 

@@ -222,7 +222,7 @@ class RunPlanner:
     @staticmethod
     def _save(tx: IngestTransaction, run: PlanningRun, result: Plan) -> Planned:
         number = run.number
-        if run.subscribers is not None and (result.notices or result.extended or result.deliveries):
+        if run.subscribers is not None and (result.notices or result.deliveries):
             number = tx.new_run(run.made_at, run.rule)  # a subscriber's notices of one run are one row
         tx.save_notices(result.notices, number, extended=result.extended)
         deliveries = tx.plan(result.deliveries, number) if run.sends else 0

@@ -3,12 +3,16 @@
 from contextlib import closing, suppress
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from bot.domain.errors import StateError
 from bot.domain.subscriptions import Subscriber
+from bot.pipeline import planning_runs
 from bot.pipeline.onboarding import register
+from bot.pipeline.planning_runs import match_stored
+from bot.pipeline.ports.papers import PlanningRun
 from bot.pipeline.subscribers import SubscriberRegistry
 from tests.builders import NOW, a_channel, a_digest, a_quiz, a_subscriber, an_edition, an_entry
 from tests.pipeline.conftest import MakeWorld
@@ -190,16 +194,25 @@ def test_a_chat_that_was_told_already_is_not_told_again_by_a_newcomer(world: Mak
     assert recorded(made, "bob") == list("12345")
 
 
-def test_first_matches_bring_their_quizzes_behind_all_alerts(world: MakeWorld):
-    made = world(a_subscriber("alice", a_channel(quizzes="one")), first_run=2)
-    pages = [
-        made.press.file(
+def quiz_pages(world: World) -> list:
+    """Pages with a paper and its quiz each, a day each, the newest naming paper 1."""
+    return [
+        world.press.file(
             f"{n}.html",
             a_digest(an_entry(n, editions=(an_edition(quiz=a_quiz()),)), day=DAY - timedelta(days=n)),
         )
         for n in (1, 2, 3)
     ]
-    made.look(*pages)
+
+
+@pytest.mark.parametrize("stored", [False, True], ids=["arriving", "stored"])
+def test_first_matches_bring_their_quizzes_behind_all_alerts(world: MakeWorld, stored: bool):
+    alice = a_subscriber("alice", a_channel(quizzes="one"))
+    made = world(*([] if stored else [alice]), first_run=2)
+    made.look(*quiz_pages(made))
+    if stored:
+        made.subscribe(alice)
+        made.look()
     assert [(row.kind, row.paper[-1]) for row in made.rows()] == [
         ("alert", "1"),
         ("alert", "2"),
@@ -437,6 +450,27 @@ def test_very_many_newcomers_are_registered_and_onboarded_some_at_a_time(
     made.ingest.finish_planning(NOW)
     assert [told(made, f"telegram:{number}") for number in range(5)] == [["1"]] * 5
     assert made.store.digests.backlog() == {}
+
+
+@pytest.mark.parametrize(("most", "groups"), [(1, 3), (500_000, 1)])
+def test_newcomers_are_matched_together_while_few_papers_may_match(
+    world: MakeWorld, monkeypatch: pytest.MonkeyPatch, most: int, groups: int
+):
+    monkeypatch.setattr(planning_runs, "_MOST_CANDIDATES", most)
+    matched: list[PlanningRun] = []
+
+    def counting(*arguments: Any) -> Any:
+        matched.append(arguments[-1])
+        return match_stored(*arguments)
+
+    monkeypatch.setattr(planning_runs, "match_stored", counting)
+    made = world(first_run=1)
+    made.look(*folder(made))
+    newcomers = [a_subscriber(f"n{n}", a_channel(address=f"300{n}")) for n in range(3)]
+    made.subscribe(*newcomers)
+    made.look()
+    assert len(matched) == groups
+    assert [told(made, f"telegram:300{n}") for n in range(3)] == [["1"]] * 3
 
 
 def test_queries_that_need_the_texts_as_written_are_onboarded_too(world: MakeWorld):
