@@ -464,6 +464,11 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "self._waiting = {run: matched for run, matched in self._waiting.items() if run > runs[0].number}",
         "self._waiting = {run: matched for run, matched in self._waiting.items() if run >= runs[0].number}",
     ): "the run that is planned is kept among those that wait, until the next one is looked up",
+    (
+        "bot/domain/text.py",
+        "head = text[: limit - 1]",
+        "head = text[: limit + 1]",
+    ): "the loop takes off what is too much; it only begins nearer to its end",
 }
 """Mutants that no test can kill, each with the reason why it changes nothing."""
 

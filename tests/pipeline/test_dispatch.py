@@ -1,6 +1,7 @@
 """Sending what is due, on an ordinary day and when a send ends badly."""
 
 import asyncio
+from collections import Counter
 from datetime import timedelta
 
 import pytest
@@ -20,6 +21,7 @@ from bot.domain.flood_guard import NO_GUARD
 from bot.domain.message import MOST_PAPERS
 from bot.domain.schedule import parse_quiet_hours, parse_schedule
 from bot.domain.subscriptions import Subscriber
+from bot.pipeline import dispatch
 from bot.pipeline.dispatch import IN_FLIGHT
 from bot.pipeline.send import SendRules
 from tests.builders import NOW, a_channel, a_digest, a_quiz, a_subscriber, an_edition, an_entry
@@ -339,3 +341,11 @@ async def test_the_feed_of_somebody_who_left_is_let_be(world: MakeWorld, left: t
     made.subscribe(*left)
     assert await made.send() == {"skipped": 1}
     assert made.feed_files.writes == []
+
+
+def test_a_flush_that_sent_nothing_logs_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    dispatch._summary(Counter(), timedelta())
+    assert "deliveries.done" not in caplog.text
+    dispatch._summary(Counter(sent=1), timedelta(seconds=2))
+    assert "deliveries.done" in caplog.text
