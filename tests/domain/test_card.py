@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from bot.domain.card import (
     Card,
     Piece,
+    _labelled,
     card_of,
     cut_pieces,
     marked,
@@ -14,9 +15,11 @@ from bot.domain.card import (
     text_of,
     web_link,
 )
+from bot.domain.gist import LabelledPart, Role
 from bot.domain.notices import Reason
 from bot.domain.papers import Edition, Point, Summary
 from bot.domain.text import cut, one_line
+from bot.domain.translations import wording
 from tests.builders import a_reason, an_edition, an_item
 
 
@@ -333,3 +336,11 @@ def test_cut_pieces_are_short_enough_and_begin_as_the_whole(texts: list[str], li
     short = text_of(cut_pieces(pieces, limit))
     assert len(short) <= limit or short == text_of(pieces)
     assert text_of(pieces).startswith(short.removesuffix("…"))
+
+
+@pytest.mark.parametrize(
+    ("role", "text"), [("method", "See in the dark."), ("gist", "The main objective is to see in the dark.")]
+)
+def test_only_a_part_that_is_labelled_loses_the_words_of_its_label(role: Role, text: str) -> None:
+    part = LabelledPart(role, "", "The main objective is to see in the dark.")
+    assert [labelled.text for labelled in _labelled([part], wording("en"))] == [text]

@@ -10,10 +10,11 @@ import pytest
 from bot.adapters.store import Store
 from bot.domain.schedule import QuietHours
 from bot.domain.subscriptions import Subscriber
-from bot.pipeline.look_back import LookBacks
+from bot.domain.translations import wording
+from bot.pipeline.look_back import LookBacks, _named
 from bot.pipeline.preferences import Preferences
 from bot.pipeline.quizzes import QuizStats
-from tests.builders import a_channel, a_digest, a_quiz, a_subscriber, an_entry
+from tests.builders import a_channel, a_digest, a_paper, a_quiz, a_subscriber, an_entry
 from tests.pipeline.conftest import MakeWorld
 from tests.rigs.quizzes import Classroom, a_learner, a_quizzed_paper
 from tests.rigs.world import World
@@ -195,3 +196,9 @@ def test_a_mail_tells_no_score(world: MakeWorld) -> None:
     readers = Readers(world, a_subscriber("bob", a_channel("email")))
     readers.want("bob")
     assert readers.look_backs.plan_due(MONDAY) == 0
+
+
+@pytest.mark.parametrize(("count", "more"), [(3, False), (4, True)])
+def test_papers_beyond_the_third_that_build_on_a_saved_one_are_counted(count: int, more: bool) -> None:
+    lines = _named(a_paper(9), [a_paper(number) for number in range(count)], wording("en")).splitlines()
+    assert len(lines) == 1 + 3 + more
