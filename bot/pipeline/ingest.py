@@ -277,9 +277,8 @@ class Ingest:
                 comparison = _Comparison(tx, read, matcher, imported=imported)
             fresh, batch = comparison.fresh, comparison.batch
             tx.save_digests(fresh, now)
-            marks = [_mark(file) for file in read if file not in fresh]
             # An imported folder may hold much that is no digest; `run` would name it as unreadable for ever.
-            tx.save_files([mark for mark in marks if not (imported and mark.error)])
+            tx.save_files([mark for mark in comparison.marks if not (imported and mark.error)])
             _save_sources(tx, read, now)
             batch.save(tx, now)
             planned = self._planner.begin(tx, comparison.runs, now)
@@ -424,6 +423,8 @@ class _Comparison:
             if isinstance(file, ReadDigest) and file.sha256 not in self._known:
                 first.setdefault(file.sha256, file)
         self.fresh = list(first.values())
+        self.marks = [_mark(file) for file in read if file is not first.get(file.sha256)]
+        """Of the files without a fresh digest."""
         ids = {entry.id for file in self.fresh for entry in file.digest.entries}
         self.batch = IngestBatch(state.papers(ids))
         for file in self.fresh:
