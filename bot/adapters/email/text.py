@@ -80,7 +80,7 @@ def _fact(entry: EmailEntry, fact: str, words: Wording) -> str:
         case "authors":
             return text_of(entry.authors)
         case "date":
-            return entry.date
+            return entry.date.replace(" ", "\u00a0")  # no line ends within it
         case "sources":
             return words.sources_many.format(count=entry.sources)
         case _:

@@ -74,7 +74,10 @@ READERS = (
         kind="ris", recognises=bibliography.recognises_ris, heading_date=_no_date, read=bibliography.read_ris
     ),
     Reader(
-        kind="yaml", recognises=structured.recognises_yaml, heading_date=_no_date, read=structured.read_yaml
+        kind="yaml",
+        recognises=structured.recognises_yaml,
+        heading_date=structured.yaml_heading_date,
+        read=structured.read_yaml,
     ),
     Reader(
         kind="markdown",

@@ -21,9 +21,12 @@ from bot.domain.errors import NotADigest
 from bot.domain.text import one_line
 
 MAX_CELL = 1_000_000
-_DATED = re.compile(
-    r'"(?:date|day|generated_at|updated|updated_at|last_updated|timestamp)"\s*:\s*"([^"]{8,40})"'
-)
+_DATES = ("date", "day", "generated_at", "updated", "updated_at", "last_updated", "timestamp")
+_DATED = re.compile(rf'"(?:{"|".join(_DATES)})"\s*:\s*"([^"]{{8,40}})"')
+_DATED_YAML = re.compile(rf"^(?:{'|'.join(_DATES)}):[ \t]*(\S.{{7,40}})", re.MULTILINE)
+_TITLED_YAML = re.compile(r"^title:", re.MULTILINE)
+_TOP = 400
+"""So many characters of a file hold the first fields of the object at its top."""
 _JSON = re.compile(r"\s*(?:\{\s*[\"'}]|\[\s*[\[{\"\]\d-])")
 _YAML_KEY = re.compile(r"^(?:- )?[\w\"' -]{1,40}:(?:\s|$)", re.MULTILINE)
 _SEPARATORS = ",\t;|"
@@ -62,8 +65,16 @@ def take_values(values: list[Any], findings: Findings) -> None:
 
 def heading_date(text: str) -> dt.date | None:
     """The date that an object at the top tells in its first fields."""
-    match = _DATED.search(text[:400]) if text.lstrip()[:1] == "{" and "\n{" not in text[:4000] else None
+    match = _DATED.search(text[:_TOP]) if text.lstrip()[:1] == "{" and "\n{" not in text[:4000] else None
     return any_date(match[1]) if match else None
+
+
+def yaml_heading_date(text: str) -> dt.date | None:
+    """As `heading_date`, of YAML; where that object is itself a paper, the day is the paper's."""
+    match = _DATED_YAML.search(text[:_TOP])
+    if not match or _TITLED_YAML.search(text) or not recognises_yaml(DigestText(text=text, name="")):
+        return None
+    return any_date(match[1])
 
 
 def _is_empty_list(values: list[Any]) -> bool:
@@ -80,8 +91,11 @@ def _is_empty_list(values: list[Any]) -> bool:
 def _top_date(values: list[Any]) -> dt.date | None:
     top = values[0] if len(values) == 1 else None
     if isinstance(top, Mapping):
-        for key in ("date", "day", "generated_at", "updated", "updated_at", "last_updated", "timestamp"):
-            if isinstance(value := top.get(key), str) and (day := any_date(value[:40])):
+        for key in _DATES:
+            value = top.get(key)
+            if isinstance(value, dt.date):  # of YAML; a moment is one as well
+                return dt.date(value.year, value.month, value.day)
+            if isinstance(value, str) and (day := any_date(value[:40])):
                 return day
     return None
 
@@ -202,8 +216,8 @@ def read_yaml(document: DigestText) -> Digest:
     collector.down(value, "", 0)
     if not len(findings):
         raise NotThisKind("YAML without papers")
-    day = _top_date([value]) or any_date(document.name)
-    return findings.loose_digest("yaml", date=day)
+    day = None if "title" in value else _top_date([value])
+    return findings.loose_digest("yaml", date=day or any_date(document.name))
 
 
 # --- comma-separated values -----------------------------------------------------------------------------------

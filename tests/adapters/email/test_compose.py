@@ -395,6 +395,13 @@ def test_lines_of_the_text_are_at_most_72_columns_but_for_addresses() -> None:
     assert all("http" in line for line in long)
 
 
+@pytest.mark.parametrize("length", range(52, 62))
+def test_no_line_of_the_text_ends_within_a_date(length: int) -> None:
+    item = an_item(1, authors=("A" * length,))
+    (line,) = (line for line in text_of(a_mail(item)).splitlines() if line.endswith("Sep"))
+    assert line.endswith("18\u00a0Sep")
+
+
 def test_a_mail_tells_the_best_papers_and_names_the_rest_with_links() -> None:
     items = [an_item(number, title=f"Title {number}") for number in range(1, 41)]
     mail = a_mail(*items, more=2, more_titles=("Over the limit",))
