@@ -8,6 +8,8 @@ from datetime import UTC, datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from bot.domain.translations import wording
+
 WEEKDAYS = ("mondays", "tuesdays", "wednesdays", "thursdays", "fridays", "saturdays", "sundays")
 _EVERY_DAY = frozenset(range(7))
 _WORKING_DAYS = frozenset(range(5))
@@ -19,6 +21,13 @@ _SPAN = re.compile(
 )
 _TIME = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])")
 _AT = re.compile(r"(\w+) at (\d{1,2}:\d{2})")
+_SAID_AT = re.compile(r"(?:on )?(.*?) ?(?:\bat )?(\d{1,2}:\d{2})")
+_SAID = {
+    "at once": "immediately", "on the hour": "hourly", "every hour": "hourly",
+    "立即": "immediately", "立即发送": "immediately", "马上": "immediately", "每小时": "hourly", "每到整点": "hourly",
+    "every day": "daily", "每天": "daily", "每日": "daily", "工作日": "weekdays",
+}  # fmt: skip
+_CHINESE_WEEKDAY = re.compile("每?(?:星期|周|礼拜)([一二三四五六日天])")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -97,6 +106,36 @@ def schedule_text(schedule: Schedule) -> str:
         days = {_EVERY_DAY: "daily", _WORKING_DAYS: "weekdays"}.get(schedule.days)
         return f"{days or WEEKDAYS[min(schedule.days)]} at {schedule.at:%H:%M}"
     return "hourly" if isinstance(schedule, Hourly) else "immediately"
+
+
+def parse_said_schedule(text: str) -> Schedule:
+    """The schedule in the words of the configuration, of `schedule_in_words`, or like them: `8:00`, `每周一 8:00`.
+
+    Raises ValueError as `parse_schedule`.
+    """
+    words = " ".join(unicodedata.normalize("NFKC", text).split()).lower()
+    if matched := _SAID_AT.fullmatch(words):
+        return parse_schedule(f"{_said_days(matched[1])} at {matched[2]}")
+    return parse_schedule(_SAID.get(words, text))
+
+
+def _said_days(words: str) -> str:
+    if matched := _CHINESE_WEEKDAY.fullmatch(words):
+        return WEEKDAYS["一二三四五六日".index(matched[1].replace("天", "日"))]
+    return _SAID.get(words, words) or "daily"
+
+
+def schedule_in_words(schedule: Schedule, language: str) -> str:
+    """The schedule as people say it in that language."""
+    words = wording(language)
+    if isinstance(schedule, At):
+        at = f"{schedule.at:%H:%M}"
+        if schedule.days == _EVERY_DAY:
+            return words.every_day.format(at=at)
+        if schedule.days == _WORKING_DAYS:
+            return words.working_days.format(at=at)
+        return words.one_weekday.format(day=words.weekdays[min(schedule.days)], at=at)
+    return words.hourly if isinstance(schedule, Hourly) else words.at_once
 
 
 def parse_quiet_hours(text: str) -> QuietHours:

@@ -50,6 +50,11 @@ class Wording:
     long_date: str
     short_date: str
     brief_date: str
+    at_once: str
+    hourly: str
+    every_day: str
+    working_days: str
+    one_weekday: str
     page: str
     other_authors: str
     over_limit: str
@@ -159,6 +164,11 @@ ENGLISH = Wording(
     long_date="{weekday}, {day} {month} {year}",
     short_date="{day} {month} {year}",
     brief_date="{day} {month}",
+    at_once="at once",
+    hourly="on the hour",
+    every_day="every day at {at}",
+    working_days="on weekdays at {at}",
+    one_weekday="on {day}s at {at}",
     page="Papers {first}–{last} of {count}",
     other_authors=" and {count} more",
     over_limit="+{count} more, over your daily limit",
@@ -234,6 +244,11 @@ CHINESE = Wording(
     long_date="{year} 年 {month} 月 {day} 日，{weekday}",
     short_date="{year} 年 {month} 月 {day} 日",
     brief_date="{number}月{day}日",
+    at_once="立即发送",
+    hourly="每到整点",
+    every_day="每天 {at}",
+    working_days="工作日 {at}",
+    one_weekday="每{day} {at}",
     page="第 {first}–{last} 篇，共 {count} 篇",
     other_authors=" 等 {total} 人",
     over_limit="另有 {count} 篇超出每日上限",

@@ -32,7 +32,7 @@ from bot.domain.preferences import (
     subscriptions_yaml,
 )
 from bot.domain.query import Query, document_of, parse
-from bot.domain.schedule import parse_quiet_hours, parse_schedule, parse_zone, schedule_text
+from bot.domain.schedule import parse_quiet_hours, parse_said_schedule, parse_zone, schedule_text
 from bot.domain.subscriptions import Channel, QuizMode, Subscriber, Subscription
 from bot.domain.text import cut, nearest, one_line
 from bot.domain.translations import LANGUAGES
@@ -519,7 +519,7 @@ class Preferences:
         """Set when the channels deliver; gives it as it is stored. Raises ChoiceRefused."""
         self._refuse_where_fixed(name, "deliver", lambda channel: not channel.capabilities.is_document)
         try:
-            text = schedule_text(parse_schedule(times))
+            text = schedule_text(parse_said_schedule(times))
         except ValueError as error:
             raise ChoiceRefused("times", str(error)) from error
         self._set(name, now, deliver=text)

@@ -8,6 +8,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from bot.domain.schedule import (
+    WEEKDAYS,
     At,
     Hourly,
     Immediately,
@@ -15,13 +16,16 @@ from bot.domain.schedule import (
     Schedule,
     local_day,
     parse_quiet_hours,
+    parse_said_schedule,
     parse_schedule,
     parse_span,
     parse_time,
     parse_zone,
     release_time,
+    schedule_in_words,
     schedule_text,
 )
+from bot.domain.translations import LANGUAGES
 
 BERLIN = ZoneInfo("Europe/Berlin")
 ZONES = [
@@ -440,3 +444,44 @@ def test_a_span_is_a_number_and_a_unit_as_a_letter_or_a_word(written: str, span:
 @pytest.mark.parametrize("written", ["", "6", "h", "3 months", "3 hou", "-1d", "1.5h", "99999w", "\u0663d"])
 def test_any_other_text_is_no_span(written: str) -> None:
     assert parse_span(written) is None
+
+
+SCHEDULES = tuple(
+    map(parse_schedule, ("immediately", "hourly", "daily at 07:05", "weekdays at 18:00"))
+) + tuple(parse_schedule(f"{day} at 09:30") for day in WEEKDAYS)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("schedule", SCHEDULES, ids=schedule_text)
+def test_what_people_are_shown_and_what_stands_in_the_file_may_be_typed(
+    schedule: Schedule, language: str
+) -> None:
+    assert parse_said_schedule(schedule_in_words(schedule, language)) == schedule
+    assert parse_said_schedule(schedule_text(schedule).upper()) == schedule
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        ("8:00", "daily at 08:00"),
+        ("at 8:00", "daily at 08:00"),
+        (" Every  day 8:00", "daily at 08:00"),
+        ("weekdays 8:00", "weekdays at 08:00"),
+        ("On Mondays at 8:00", "mondays at 08:00"),
+        ("every hour", "hourly"),
+        ("马上", "immediately"),
+        ("每小时", "hourly"),
+        ("每日8：00", "daily at 08:00"),
+        ("周一 8:00", "mondays at 08:00"),
+        ("每周天 8:00", "sundays at 08:00"),
+        ("礼拜六 8:00", "saturdays at 08:00"),
+    ],
+)
+def test_times_may_be_said_in_other_ways(said: str, meant: str) -> None:
+    assert schedule_text(parse_said_schedule(said)) == meant
+
+
+@pytest.mark.parametrize("said", ["", "  ", "sometimes", "on", "8", "25:00", "每周八 8:00", "every day"])
+def test_what_is_no_time_is_said(said: str) -> None:
+    with pytest.raises(ValueError, match=r"no delivery time|not a time of day"):
+        parse_said_schedule(said)

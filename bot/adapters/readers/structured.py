@@ -70,7 +70,7 @@ def heading_date(text: str) -> dt.date | None:
 
 
 def yaml_heading_date(text: str) -> dt.date | None:
-    """As `heading_date`, of YAML; where that object is itself a paper, the day is the paper's."""
+    """The date that YAML tells in its first fields; none where the object at the top is itself a paper, whose day it is."""
     match = _DATED_YAML.search(text[:_TOP])
     if not match or _TITLED_YAML.search(text) or not recognises_yaml(DigestText(text=text, name="")):
         return None

@@ -253,8 +253,8 @@ COMMANDS: dict[str, Command] = {
             who="administrators",
             handler=settings.digest,
             help={
-                "en": "When papers and quizzes come: /digest daily at 08:00",
-                "zh": "论文和测验何时发送：/digest daily at 08:00",
+                "en": "When papers and quizzes come: /digest every day at 08:00",
+                "zh": "论文和测验何时发送：/digest 每天 08:00",
             },
         ),
         Command(

@@ -2,7 +2,6 @@
 feed, and deleting everything.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, time
 from zoneinfo import ZoneInfo
@@ -14,7 +13,7 @@ from bot.adapters.telegram.subscriptions import follow_link
 from bot.adapters.telegram.texts import text
 from bot.domain.channels import FEED
 from bot.domain.preferences import OFF, ChosenChannel
-from bot.domain.schedule import WEEKDAYS, Immediately, Schedule, parse_schedule, parse_span, schedule_text
+from bot.domain.schedule import parse_schedule, parse_span, schedule_in_words
 from bot.domain.subscriptions import QuizMode, Subscriber
 from bot.domain.translations import wording
 from bot.pipeline.preferences import ChoiceRefused
@@ -37,7 +36,6 @@ _QUIZZES: Mapping[str, QuizMode] = {
     "none": "none",
     "off": "none",
 }
-_TIME_OF_DAY = re.compile(r"(?:(\w+) )?(?:at )?(\d{1,2}:\d{2})")
 _WAKES_AT = time(8)
 
 
@@ -100,20 +98,11 @@ def set_digest(request: Request, wanted: str) -> Actions:
         request.preferences.set_weekly(name, request.now, weekly=weekly)
         return request.show(own_message(request.t(f"digest.weekly {'on' if weekly else 'off'}")))
     try:
-        times = request.preferences.set_delivery(name, _TIMES.get(wanted, _written_time(wanted)), request.now)
+        times = request.preferences.set_delivery(name, _TIMES.get(wanted, wanted), request.now)
     except ChoiceRefused as refused:
         return request.refuse(refused)
-    when = _when(request, parse_schedule(times))
+    when = schedule_in_words(parse_schedule(times), request.language)
     return (*request.show(own_message(request.t("digest.set", when=when))), Deliver())
-
-
-def _written_time(wanted: str) -> str:
-    """A time in the syntax of schedules, from `8:00`, `every day 8:00` or `at once`."""
-    if wanted == "at once":
-        return "immediately"
-    wanted = wanted.replace("every day", "daily")
-    times = _TIME_OF_DAY.fullmatch(wanted)
-    return f"{times[1] or 'daily'} at {times[2]}" if times else wanted
 
 
 def _digest_text(request: Request) -> Message:
@@ -123,7 +112,7 @@ def _digest_text(request: Request) -> Message:
         for channel in subscriber.channels
         if channel.address in request.addresses
     ]
-    times = dict.fromkeys(_when(request, channel.deliver) for channel in channels)
+    times = dict.fromkeys(schedule_in_words(channel.deliver, request.language) for channel in channels)
     weekly = request.preferences.choices(request.subscriber).weekly
     look_back = "weekly off" if weekly else "weekly on"
     rows = [
@@ -134,18 +123,11 @@ def _digest_text(request: Request) -> Message:
             Button(text=request.t("button.quizzes"), data="quizzes:show"),
         ],
     ]
-    now = line(request.t("digest.now"), bold(request.t("comma").join(times) or _when(request, Immediately())))
+    now = line(
+        request.t("digest.now"), bold(request.t("comma").join(times) or wording(request.language).at_once)
+    )
     questions = line(request.t("quizzes.now"), bold(request.t(f"quizzes.{_quizzes_now(request)}")))
     return message(joined("\n", (now, questions)), own_text(request.t("digest.how")), rows=rows)
-
-
-def _when(request: Request, schedule: Schedule) -> str:
-    """The schedule in words."""
-    times, _, at = schedule_text(schedule).partition(" at ")
-    if times not in WEEKDAYS:
-        return request.t(f"when.{times}", at=at)
-    day = wording(request.language).weekdays[WEEKDAYS.index(times)]
-    return request.t("when.weekday", day=day, at=at)
 
 
 def digest_pressed(request: Request, key: str) -> Actions:

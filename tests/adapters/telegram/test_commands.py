@@ -408,6 +408,7 @@ async def test_settings_are_shown_with_buttons_and_set_by_either(talk_with: Make
     assert "on Sundays at 18:30" in (await talk.say(chat, "/digest sundays at 18:30")).text
     await talk.say(chat, "/language zh")
     assert "今后论文：每星期日 18:30。" in (await talk.say(chat, "/digest sundays at 18:30")).text
+    assert "今后论文：工作日 07:30。" in (await talk.say(chat, "/digest 工作日 7：30")).text
     await talk.say(chat, "/language en")
     await talk.say(chat, "/quiet 22:00-07:00")
     assert "Quiet hours: 22:00-07:00 (Asia/Shanghai)" in (await talk.say(chat, "/quiet")).text

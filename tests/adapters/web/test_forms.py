@@ -83,6 +83,19 @@ async def test_channels_are_named_in_the_reader_s_language(client: httpx.AsyncCl
         assert "immediately" not in tree.css_first('[aria-labelledby="channels"]').text()
 
 
+async def test_delivery_times_are_shown_and_typed_in_the_reader_s_language(
+    client: httpx.AsyncClient, path: str
+) -> None:
+    async def shown(language: str) -> str:
+        tree = await tree_of(client, f"{path}?lang={language}")
+        return str(tree.css_first("[name=deliver]").attributes["value"])
+
+    assert (await shown("en"), await shown("zh")) == ("at once", "立即发送")
+    response = await sent(client, path, action="settings", deliver="每周一 7:30")
+    assert response.status_code == 303
+    assert (await shown("en"), await shown("zh")) == ("on Mondays at 07:30", "每星期一 07:30")
+
+
 async def test_a_channel_without_words_is_named_by_its_kind_and_no_address_is_shown(
     world: MakeWorld,
 ) -> None:
@@ -272,7 +285,7 @@ async def test_wrong_settings_are_refused_in_the_reader_s_language(client, path:
     for field, value, refusal in (
         ("timezone", "Mars/Olympus", "没有“Mars/Olympus”这个时区。"),
         ("quiet_hours", "late", "免打扰时段要写成 22:00-07:00 这样"),
-        ("deliver", "sometimes", "发送时间可以是 immediately"),
+        ("deliver", "sometimes", "发送时间可以是立即、每小时"),
     ):
         response = await sent(client, path, {"Accept-Language": "zh"}, action="settings", **{field: value})
         assert response.status_code == 400

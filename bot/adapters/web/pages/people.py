@@ -12,7 +12,7 @@ from bot.domain.channels import Capabilities, CapabilitiesOf, Target
 from bot.domain.errors import QuerySyntaxError
 from bot.domain.papers import PaperId
 from bot.domain.preferences import Choices
-from bot.domain.schedule import schedule_text
+from bot.domain.schedule import parse_schedule, schedule_in_words
 from bot.domain.subscriptions import Channel, Subscriber
 from bot.pipeline.preferences import ChoiceRefused, ListedSubscription, Objection
 
@@ -92,7 +92,7 @@ class PersonPages:
             typed=typed,
             listed=preferences.listed,
             exclude=[ExclusionLine(query=query, chosen=query in choices.exclude) for query in person.exclude],
-            settings=_settings(person, choices),
+            settings=_settings(person, choices, texts),
             fields=("timezone", "quiet_hours", "deliver") if timed else ("timezone", "quiet_hours"),
             fixed=_fixed_settings(person),
             channels=[_channel_line(channel, texts) for channel in person.channels],
@@ -198,15 +198,17 @@ def _refusal(language: PageLanguage, error: QuerySyntaxError | ChoiceRefused, qu
     return ShownRefusal(message=refusal_text(error, language.code))
 
 
-def _settings(person: Subscriber, choices: Choices) -> dict[str, str]:
+def _settings(person: Subscriber, choices: Choices, texts: Texts) -> dict[str, str]:
     """The values of the settings, as they are typed."""
     quiet = person.quiet_hours
-    configured = next((schedule_text(channel.deliver) for channel in _timed_channels(person)), "")
+    times = [channel.deliver for channel in _timed_channels(person)]
+    if choices.deliver:
+        times = [parse_schedule(choices.deliver)]
     return {
         "timezone": str(person.timezone),
         "language": person.language,
         "quiet_hours": f"{quiet.start:%H:%M}-{quiet.end:%H:%M}" if quiet else "off",
-        "deliver": choices.deliver or configured,
+        "deliver": schedule_in_words(times[0], texts.language) if times else "",
     }
 
 
@@ -223,11 +225,11 @@ def _timed_channels(person: Subscriber) -> list[Channel]:
 
 
 def _channel_line(channel: Channel, texts: Texts) -> ChannelLine:
-    words, times = channel.capabilities.words_in(texts.language), schedule_text(channel.deliver)
+    words = channel.capabilities.words_in(texts.language)
     return ChannelLine(
         name=words.name if words else channel.kind,
         address=_shown_address(channel.capabilities, channel.address, texts),
-        deliver=texts.at_once if times == "immediately" else times,
+        deliver=schedule_in_words(channel.deliver, texts.language),
     )
 
 
