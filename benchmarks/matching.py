@@ -162,7 +162,7 @@ def measure(
     busy: Sequence[Paper],
     folder: Path,
 ) -> tuple[float, int]:
-    """Prints all figures for these subscriptions; gives the milliseconds of a match and the hits."""
+    """Print all figures for these subscriptions; gives the milliseconds of a match and the hits."""
     size = len(drawn)
     demanded = DEMANDED.get(size, {})
     print(f"{size:,} subscriptions")

@@ -66,7 +66,7 @@ class Quizzes:
     scheduler: QuizScheduler
 
     def update(self, now: datetime) -> int:
-        """Counts votes, corrects those whose question got a key, and plans what comes back today; gives the number planned."""
+        """Count votes, correct those whose question got a key, and plan what comes back today; gives the number planned."""
         self.counter.count(now)
         self.counter.correct()
         self.counter.adopt(now)
@@ -107,7 +107,7 @@ class Container:
         return self.metrics.work(step) if self.metrics else nullcontext()
 
     async def close(self) -> None:
-        """Closes every connection, and saves the index of the subscriptions."""
+        """Close every connection, and save the index of the subscriptions."""
         for publisher in self.publishers.values():
             await publisher.close()
         self.registry.keep_index()

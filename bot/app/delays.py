@@ -8,7 +8,7 @@ _LONGEST_STOP = timedelta(days=3)
 
 
 def repair_delays(container: Container) -> int:
-    """Shortens delays that were set while the clock was far ahead; gives the number of those that it changed.
+    """Shorten delays that were set while the clock was far ahead; gives the number of those that it changed.
 
     Delays of targets are clamped, deliveries are rescheduled like new ones, and channels that were stopped for longer
     than three days are opened.

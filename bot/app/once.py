@@ -73,7 +73,7 @@ def scan_folders(settings: Settings) -> FolderScan:
 
 
 async def run_once(container: Container, scan: FolderScan) -> OnceResult:
-    """Ingests the files and sends all that is due, within each channel's rate limit."""
+    """Ingest the files and send all that is due, within each channel's rate limit."""
     result = await asyncio.to_thread(ingest_files, container, scan.whole)
     result.add_planned(await asyncio.to_thread(container.ingest.finish_planning, container.clock.now()))
     await asyncio.to_thread(forget_missing_files, container)
@@ -95,7 +95,7 @@ async def run_once(container: Container, scan: FolderScan) -> OnceResult:
 
 
 async def run_and_close(container: Container, scan: FolderScan) -> OnceResult:
-    """Runs a pass and closes the container."""
+    """Run a pass and close the container."""
     try:
         return await run_once(container, scan)
     finally:
@@ -119,7 +119,7 @@ def dry_run_messages(
     *,
     show: Callable[[DryRunMessage], object],
 ) -> IngestResult:
-    """Runs a pass on a copy of the state and calls `show` with each message; state, feeds and mailboxes stay untouched."""
+    """Run a pass on a copy of the state and call `show` with each message; state, feeds and mailboxes stay untouched."""
     if settings.sqlite_file is None:
         raise UsageError("--dry-run works on a copy of the state and can copy only SQLite states")
     with TemporaryDirectory(prefix="paperboy-") as folder:
@@ -187,7 +187,7 @@ class DryRunPublisher:
         return Receipt(message=str(self._sent), poll=f"dry-run-{self._sent}" if message.question else None)
 
     async def close(self) -> None:
-        """Does nothing: nothing is open."""
+        """Do nothing: nothing is open."""
 
 
 class DryRunFeedWriter:
@@ -197,4 +197,4 @@ class DryRunFeedWriter:
         return False
 
     def remove(self, name: str) -> None:
-        """Does nothing: nothing was written."""
+        """Do nothing: nothing was written."""

@@ -69,7 +69,7 @@ def choose_paper(subscriber: Subscriber, store: Store | None) -> Paper:
 async def send_sample(
     settings: Settings, subscriber: Subscriber, paper: Paper, *, store: Store | None = None
 ) -> list[SampleMessage]:
-    """Sends the paper to the subscriber's channels except the feed; gives the messages in the order of sending.
+    """Send the paper to the subscriber's channels except the feed; gives the messages in the order of sending.
 
     The paper takes the usual way through a temporary state: it is rendered, rate limited and retried as always, and
     leaves nothing in the real state. Links in mails use the tokens of `store`.

@@ -92,7 +92,7 @@ def wait_for_state(
 
 
 def log_bad_edit(error: UsageError) -> None:
-    """Logs each fault of an edited configuration."""
+    """Log each fault of an edited configuration."""
     for fault in str(error).splitlines():
         log.error("configuration.bad_edit", extra={"fault": fault, "keeping": "the one before"})
 
@@ -157,7 +157,7 @@ class Service:
         """Held while papers are matched, planned and stored, and while the subscribers change."""
 
     async def run(self) -> None:
-        """Runs until SIGTERM, SIGINT, or SIGHUP with a valid configuration, and then finishes deliveries in flight."""
+        """Run until SIGTERM, SIGINT, or SIGHUP with a valid configuration, and then finish deliveries in flight."""
         loop = asyncio.get_running_loop()
         for name in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(name, self.stop)
@@ -186,7 +186,7 @@ class Service:
             await self._until_stopped(running)
 
     def stop(self) -> None:
-        """Asks the service to stop."""
+        """Ask the service to stop."""
         self._container.dispatcher.stop()
         self._stop.set()
 
@@ -195,7 +195,7 @@ class Service:
             self._checking = asyncio.create_task(self._restart_if_valid())
 
     async def _restart_if_valid(self) -> None:
-        """Ends the service for a restart; mistakes in the configuration are logged, and the service goes on."""
+        """End the service for a restart; mistakes in the configuration are logged, and the service goes on."""
         try:
             await asyncio.to_thread(self._check)
         except UsageError as error:
@@ -238,7 +238,7 @@ class Service:
         return tasks
 
     async def _hold(self, duty: str) -> None:
-        """Lets the jobs of this duty work until it ends."""
+        """Let the jobs of this duty work until it ends."""
         self._duties.add(duty)
         try:
             await self._stop.wait()
@@ -246,7 +246,7 @@ class Service:
             self._duties.discard(duty)
 
     async def _hold_channel(self, kind: ChannelKind) -> None:
-        """Lets this process send on a channel with an overall limit, which holds for the whole cluster."""
+        """Let this process send on a channel with an overall limit, which holds for the whole cluster."""
         self._container.dispatcher.take_channel(kind)
         self._wake_delivery()
         try:
@@ -255,7 +255,7 @@ class Service:
             self._container.dispatcher.leave_channel(kind)
 
     async def _hold_sources(self) -> None:
-        """Lets the fetch job work until the duty ends; then a running fetch is cancelled."""
+        """Let the fetch job work until the duty ends; then a running fetch is cancelled."""
         self._scheduler.wake("fetch")
         try:
             await self._hold("sources")
@@ -348,7 +348,7 @@ class Service:
             await self._end_first_look(result, self._announce)
 
     async def _end_first_look(self, result: IngestResult, announce: Announce) -> None:
-        """Sends what is due and announces the result, once; if that fails, the periodic jobs send."""
+        """Send what is due and announce the result, once; if that fails, the periodic jobs send."""
         self._announce = None
         try:
             await self._remove_orphan_feeds()
@@ -360,7 +360,7 @@ class Service:
         notify_systemd(READY="1", STATUS=f"running: {', '.join(self._roles)}")
 
     async def _ping_hub(self) -> None:
-        """Tells the WebSub hub if the public feeds changed since the last ping; a failed ping is repeated later."""
+        """Tell the WebSub hub if the public feeds changed since the last ping; a failed ping is repeated later."""
         from bot.adapters.feeds.websub import ping
 
         atom, site = self._container.settings.atom, self._container.settings.site.addresses
@@ -378,7 +378,7 @@ class Service:
         return await asyncio.to_thread(self._container.feed_files.retry, self._container.clock.now())
 
     async def _fetch(self) -> datetime | None:
-        """Fetches the sources that are due into watched folders; returns when the next one is due."""
+        """Fetch the sources that are due into watched folders; returns when the next one is due."""
         if "sources" not in self._duties:
             return None
         self._fetching = asyncio.current_task()
@@ -389,7 +389,7 @@ class Service:
         return await self._container.fetcher.next_due()
 
     async def _plan(self) -> None:
-        """Continues the unfinished planning runs of all processes, while deliveries go out."""
+        """Continue the unfinished planning runs of all processes, while deliveries go out."""
         container, total = self._container, Planned()
         while not self._stop.is_set():
             async with self._ingest_lock:
@@ -404,11 +404,11 @@ class Service:
             log.info("planning.done", extra={"notices": total.notices, "deliveries": total.deliveries})
 
     async def _satisfy_watchdog(self) -> None:
-        """Tells systemd's watchdog that this loop responds; the state is not asked, since a restart would not help it."""
+        """Tell systemd's watchdog that this loop responds; the state is not asked, since a restart would not help it."""
         notify_systemd(WATCHDOG="1")
 
     async def _beat(self) -> None:
-        """Writes the heartbeat if both this loop and the state respond."""
+        """Write the heartbeat if both this loop and the state respond."""
         container = self._container
         await asyncio.to_thread(container.store.incidents.stopped_channels)
         await asyncio.to_thread(self._heartbeat.beat, container.clock.now())
@@ -420,7 +420,7 @@ class Service:
             await asyncio.to_thread(self._sources.check, self._container.clock.now())
 
     async def _chat(self) -> None:
-        """Runs the chat."""
+        """Run the chat."""
         chat = chat_service(self._container, wake=self._wake_delivery, on_polling=self._record_polling)
         self._wake_chat = chat.notice_update
         try:
@@ -429,7 +429,7 @@ class Service:
             await chat.close()
 
     def _on_update(self) -> None:
-        """Wakes the chat for an update that came by the webhook; a chat in another process looks every second."""
+        """Wake the chat for an update that came by the webhook; a chat in another process looks every second."""
         self._wake_chat()
 
     def _wake_delivery(self) -> None:
@@ -438,7 +438,7 @@ class Service:
             self._scheduler.wake("deliver")
 
     async def _record_polling(self, refusal: ChannelDown | None) -> None:
-        """Opens or closes the incident of a Bot API that refuses to be polled."""
+        """Open or close the incident of a Bot API that refuses to be polled."""
         from bot.adapters.telegram.client import SecondPoller
 
         incidents, now = self._container.incidents, self._container.clock.now()
@@ -481,7 +481,7 @@ class Service:
             await asyncio.to_thread(store.maintenance.prune, now)
 
     async def _reload(self) -> None:
-        """Takes over edited subscriptions, and preferences that were set on any machine."""
+        """Take over edited subscriptions, and preferences that were set on any machine."""
         subscribers = await asyncio.to_thread(self._reloader.changed)
         container = self._container
         async with self._ingest_lock:

@@ -41,7 +41,7 @@ class StateUnusable(Exception):
 
 
 def log_failure(event: str, error: Exception, **more: object) -> None:
-    """Logs an error of paperboy on one line, and any other one, which is a bug, with its traceback."""
+    """Log an error of paperboy on one line, and any other one, which is a bug, with its traceback."""
     log.error(
         event,
         extra={**more, "error": str(error)},
@@ -61,7 +61,7 @@ class FailureLog:
         """Kind and name of those with an open incident; None until they are read from the state."""
 
     async def record_failure(self, kind: str, name: str, error: Exception) -> None:
-        """Opens the incident of a failure, or gives the open one its error."""
+        """Open the incident of a failure, or give the open one its error."""
         if isinstance(error, PaperboyError):
             return
         what, now = f"{type(error).__name__}: {error}", self._container.clock.now()
@@ -72,7 +72,7 @@ class FailureLog:
             log_failure("incident.not_recorded", unrecorded, subject=name)
 
     async def record_success(self, kind: str, name: str, *, read_again: bool = False) -> bool:
-        """Closes the incident if one is open; False if the state is unavailable.
+        """Close the incident if one is open; False if the state is unavailable.
 
         Incidents that other processes opened since the state was last read are found with `read_again`.
         """
@@ -90,7 +90,7 @@ class FailureLog:
         return True
 
     async def forget_others(self, known: Collection[tuple[str, str]]) -> None:
-        """Closes the incidents of tasks and jobs that no longer exist; `known` are all that do, by kind and name."""
+        """Close the incidents of tasks and jobs that no longer exist; `known` are all that do, by kind and name."""
         try:
             gone = await self._failing() - set(known)
         except Exception as unread:  # noqa: BLE001 - the state is unavailable
@@ -119,7 +119,7 @@ class TaskRunner:
         self._stop = stop
 
     async def run(self, task: Task) -> None:
-        """Runs the task to its end. Raises the StateError of a StateUnusable."""
+        """Run the task to its end. Raises the StateError of a StateUnusable."""
         work: Callable[[], Awaitable[None]] = partial(self._run_confirmed, task)
         if task.is_duty:
             work = partial(self._election.lead, task.name, work)
@@ -141,7 +141,7 @@ class TaskRunner:
             pause = min(pause * 2, LONGEST_PAUSE)
 
     async def _run_confirmed(self, task: Task) -> None:
-        """Runs the task once, and records after a while that it works; a process that waits for a duty records nothing."""
+        """Run the task once, and record after a while that it works; a process that waits for a duty records nothing."""
         confirmation = asyncio.create_task(self._confirm(task.name))
         try:
             await task.run()

@@ -33,7 +33,7 @@ def stabilizer_of(settings: Settings) -> FileStabilizer:
 
 
 def ingest_files(container: "Container", files: Sequence[FoundFile]) -> "IngestResult":
-    """Ingests the files, begins to plan deliveries for what changed, and updates quizzes and feeds."""
+    """Ingest the files, begin to plan deliveries for what changed, and update quizzes and feeds."""
     with container.measured("ingest"):
         result = container.ingest.process(container.files(files), container.clock.now())
     container.quizzes.counter.correct()
@@ -42,7 +42,7 @@ def ingest_files(container: "Container", files: Sequence[FoundFile]) -> "IngestR
 
 
 def forget_missing_files(container: "Container") -> None:
-    """Forgets unreadable files that no longer exist, unless a watched folder is missing on this machine."""
+    """Forget unreadable files that no longer exist, unless a watched folder is missing on this machine."""
     digests = container.store.digests
     unreadable = digests.unreadable() | digests.no_digests()
     folders = container.settings.watched

@@ -150,7 +150,7 @@ def source_of(digest: DigestRecord) -> str:
 
 
 def _looks(digests: Iterable[DigestRecord]) -> dict[str, list[tuple[dt.date, int]]]:
-    """Looks at each source: for each time that one of its files was read, the day and the number of papers new to the source."""
+    """Look at each source: for each time that one of its files was read, the day and the number of papers new to the source."""
     known: dict[str, set[PaperId]] = defaultdict(set)
     looks: dict[str, list[tuple[dt.date, int]]] = defaultdict(list)
     for digest in sorted(digests, key=lambda digest: digest.read_at):

@@ -239,10 +239,10 @@ class BrokenChat:
         await stop.wait()
 
     def notice_update(self) -> None:
-        """Does nothing: there are no updates."""
+        """Do nothing: there are no updates."""
 
     async def close(self) -> None:
-        """Does nothing: nothing is open."""
+        """Do nothing: nothing is open."""
 
 
 def mailed(home: Path) -> list[str]:

@@ -32,7 +32,7 @@ def state(tmp_path: Path, empty_state: bytes) -> str:
 
 @pytest.fixture
 def world(state: str) -> Iterator[MakeWorld]:
-    """Makes worlds over one state: the second one is what comes after a restart."""
+    """Make worlds over one state: the second one is what comes after a restart."""
     made: list[World] = []
 
     def make(*subscribers: Subscriber, **more: Any) -> World:

@@ -156,7 +156,7 @@ def a_publisher(api: BotApi) -> TelegramPublisher:
 
 
 async def _nothing() -> None:
-    """Takes the place of a step that is left out."""
+    """Take the place of a step that is left out."""
 
 
 @asynccontextmanager

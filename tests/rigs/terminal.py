@@ -66,7 +66,7 @@ class Terminal:
         return self._process.wait(_PATIENCE)
 
     def _read(self) -> bool:
-        """Takes in what is shown by now; False once the program has closed the terminal."""
+        """Take in what is shown by now; False once the program has closed the terminal."""
         ready, _, _ = select.select([self._terminal], [], [], 0.1)
         if not ready:
             return True

@@ -21,7 +21,7 @@ async def api() -> AsyncIterator[BotApi]:
 
 @pytest.fixture
 async def call(api: BotApi) -> AsyncIterator[Call]:
-    """Calls a method with JSON parameters and gives the whole answer."""
+    """Call a method with JSON parameters and give the whole answer."""
     async with httpx.AsyncClient() as client:
 
         async def call(method: str, *, token: str | None = None, **parameters: Any) -> dict[str, Any]:

@@ -183,7 +183,7 @@ class _Choice:
         return len(_named_papers(self._document.text))
 
     def attempt(self, reader: Reader, certainty: int) -> bool:
-        """Lets a reader try; True where no other needs to."""
+        """Let a reader try; True where no other needs to."""
         try:
             digest = reader.read(self._document)
         except NotThisKind as error:

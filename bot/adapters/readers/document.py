@@ -259,7 +259,7 @@ class Findings:
         return tuple(self._entries.values())
 
     def add(self, entry: Entry, *, at: int) -> None:
-        """Keeps the entry; a paper's second entry is a problem. Raises DigestTooLarge over MAX_PAPERS."""
+        """Keep the entry; a paper's second entry is a problem. Raises DigestTooLarge over MAX_PAPERS."""
         self._added += 1
         if self._added > MAX_PAPERS:
             raise self._too_many(self.document.line(at))
@@ -270,7 +270,7 @@ class Findings:
             self._lines[entry.id] = self.document.line(at)
 
     def take(self, entry: Entry, *, line: int) -> None:
-        """Keeps the entry; what a paper's later entries say fills in what its first one lacks.
+        """Keep the entry; what a paper's later entries say fills in what its first one lacks.
 
         Raises DigestTooLarge over MAX_PAPERS.
         """
@@ -292,7 +292,7 @@ class Findings:
         return DigestTooLarge(f"{self.document.name}:{line}: more than {MAX_PAPERS:,} papers; split the file")
 
     def problem(self, at: int, what: str) -> None:
-        """Names what is wrong at the character `at`; beyond MAX_PROBLEMS they are only counted.
+        """Name what is wrong at the character `at`; beyond MAX_PROBLEMS they are only counted.
 
         Raises DigestTooLarge where there is no end to them.
         """
@@ -305,14 +305,14 @@ class Findings:
             raise DigestTooLarge(f"{index}: more than {MAX_PAPERS:,} problems; split the file")
 
     def note(self, line: int, what: str) -> None:
-        """Names what is wrong in a line; beyond MAX_PROBLEMS they are only counted."""
+        """Name what is wrong in a line; beyond MAX_PROBLEMS they are only counted."""
         if len(self._problems) < MAX_PROBLEMS:
             self._problems.append(Problem(line=line, what=what))
         else:
             self._unnamed += 1
 
     def pass_over(self, line: int, what: str) -> None:
-        """Remembers what names a paper and was not taken, for those who ask why."""
+        """Remember what names a paper and was not taken, for those who ask why."""
         if len(self._passed_over) < MAX_PASSED_OVER:
             self._passed_over.append(Problem(line=line, what=what))
 

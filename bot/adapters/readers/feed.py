@@ -158,7 +158,7 @@ def _record(item: dict[str, Any], journals: frozenset[str]) -> Record:
 
 
 def _take_text(record: Record, markup: str) -> None:
-    """Takes a description in: its labelled parts as fields, else the whole as the summary."""
+    """Take a description in: its labelled parts as fields, else the whole as the summary."""
     if not markup.strip():
         return
     if record.id is None:

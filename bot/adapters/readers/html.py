@@ -68,7 +68,7 @@ def read(document: DigestText) -> Digest:
 
 
 def _read_scripts(text: str, findings: Findings) -> None:
-    """Adds the papers of pages that hold them as data for a script: `const papers = [{"title": …}]`."""
+    """Add the papers of pages that hold them as data for a script: `const papers = [{"title": …}]`."""
     decoder = json.JSONDecoder()
     for script in _SCRIPT.finditer(text):
         body, at = script[1], 0

@@ -103,7 +103,7 @@ class Items:
     passed_over: list[tuple[int, str]] = field(default_factory=list)
 
     def collect(self, block: Block) -> None:
-        """Finds the items in the block: one where it names one paper, else those in its parts."""
+        """Find the items in the block: one where it names one paper, else those in its parts."""
         if not block.papers:
             return
         if len(block.papers) == 1 and block.tag == "section" and self._is_led(block.children):
@@ -438,7 +438,7 @@ def records(items: list[OutlineItem]) -> Iterator[tuple[OutlineItem, Record]]:
 
 
 def _leave_out_others(record: Record, item: OutlineItem) -> None:
-    """Takes out what the fields name of other papers that stand in the item."""
+    """Take out what the fields name of other papers that stand in the item."""
     others = {paper for block in item.blocks for paper in block.papers} - {item.paper, *item.also}
     if others:
         record.ids = [paper for paper in record.ids if paper not in others]
@@ -538,7 +538,7 @@ def _title_of_page(item: OutlineItem, headings: list[Block]) -> Block | None:
 
 
 def _take_fields(item: OutlineItem, record: Record, blocks: list[Block]) -> list[str]:
-    """Fills the record from labels, columns and classes; returns the texts that have none of these."""
+    """Fill the record from labels, columns and classes; returns the texts that have none of these."""
     pending = ""
     loose: list[str] = []
     properties = {id(cell) for block in blocks for row in _property_rows(block) for cell in row.children}
@@ -559,7 +559,7 @@ def _take_fields(item: OutlineItem, record: Record, blocks: list[Block]) -> list
 
 
 def _take_links(leaf: Block, record: Record, paper: PaperId) -> None:
-    """Takes the leaf's links: the paper's own, and those to no paper."""
+    """Take the leaf's links: the paper's own, and those to no paper."""
     for run in leaf.runs[:MAX_RUNS]:
         urls = text_urls(run.text) if not run.href else [run.href] if "://" in run.href else []
         record.urls += [url for url in urls if url not in record.urls and linked_id(url) in {paper, None}]
@@ -588,7 +588,7 @@ def _take_property(cell: Block, record: Record, pending: str) -> str:
 
 
 def _take_loose(loose: list[str], record: Record, title: str) -> None:
-    """Takes summary and authors from texts without labels: the longest may be the summary, one of the first the authors."""
+    """Take summary and authors from texts without labels: the longest may be the summary, one of the first the authors."""
     texts = [text for text in loose if title not in text]
     longest = max((text for text in texts if not looks_like_names(text)), key=len, default="")
     if not record.summaries and len(longest) >= LONG:
@@ -634,7 +634,7 @@ def _take_row(row: Block, record: Record, paper: PaperId) -> None:
 
 
 def _take_line(line: Block, leaf: Block, record: Record, pending: str, loose: list[str]) -> str:
-    """Takes one line in; returns the label that waits for the next line's text."""
+    """Take one line in; returns the label that waits for the next line's text."""
     text = one_line(_with_colons(line.runs))
     if not text:
         return pending
@@ -684,7 +684,7 @@ def _stands_as_label(line: Block, leaf: Block) -> bool:
 
 
 def _take_piece(piece: str, leaf: Block, record: Record, loose: list[str]) -> None:
-    """Takes in a text without a label: by its class, or as one of those that are told apart later."""
+    """Take in a text without a label: by its class, or as one of those that are told apart later."""
     role = (
         next((role for pattern, role in _CLASS_ROLES if pattern.search(leaf.name)), "") if leaf.name else ""
     )
@@ -752,7 +752,7 @@ def merged(pairs: Iterator[tuple[OutlineItem, Record]]) -> list[tuple[int, Recor
 
 
 def take_outline(top: Block, findings: Findings, text: str) -> list[OutlineItem]:
-    """Adds an entry for each paper of the outline to the findings."""
+    """Add an entry for each paper of the outline to the findings."""
     items = Items(bold_leads=_bold_leads(top))
     items.collect(top)
     parts = REPEATED if len(top.papers) >= MANY_PAPERS else None  # of texts on papers: `Dataset`, `Model`
@@ -777,7 +777,7 @@ def take_outline(top: Block, findings: Findings, text: str) -> list[OutlineItem]
 
 
 def refuse_other_texts(headings: list[str], papers: int, text: str) -> None:
-    """Raises NotADigest for a project's README and for a paper's full text, which name papers but list none."""
+    """Raise NotADigest for a project's README and for a paper's full text, which name papers but list none."""
     software = {
         heading.casefold()
         for heading in headings

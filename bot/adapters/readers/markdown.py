@@ -93,7 +93,7 @@ def read(document: DigestText) -> Digest:
 
 
 def read_markdown(text: str, findings: Findings) -> None:
-    """Adds the papers of a Markdown text to the findings.
+    """Add the papers of a Markdown text to the findings.
 
     Front matter that describes a paper makes the file one on that paper: what else it names are mentions.
     """
@@ -133,7 +133,7 @@ def read_markdown(text: str, findings: Findings) -> None:
 
 
 def _take_plain_rows(lines: list[str], first: int, findings: Findings) -> tuple[list[str], list[int]]:
-    """Takes the rows of tables that a closer look would read the same; returns what is left, and its lines' numbers.
+    """Take the rows of tables that a closer look would read the same; returns what is left, and its lines' numbers.
 
     Files with a whole history in one table have thousands of rows, and are read again each day.
     """

@@ -145,7 +145,7 @@ class _Builder:
     levels: int = 0
 
     def fill(self, element: Any, block: Block, like: TextRun) -> None:
-        """Takes an element's content into the block; `like` tells link, weight and class of its text."""
+        """Take an element's content into the block; `like` tells link, weight and class of its text."""
         self._say(block, element.text, like)
         for child in element:
             tag = child.tag
@@ -195,7 +195,7 @@ class _Builder:
 
 
 def _put(block: Block, run: TextRun) -> None:
-    """Adds a run to the block's inline content, or to what stands behind the last block in it."""
+    """Add a run to the block's inline content, or to what stands behind the last block in it."""
     runs = block.runs
     if block.children:
         last = block.children[-1]
@@ -354,7 +354,7 @@ def outline(
 
 
 def _mark_repeated_headings(top: Block) -> None:
-    """Marks headings that stand in the texts on several papers: they name parts of these texts."""
+    """Mark headings that stand in the texts on several papers: they name parts of these texts."""
     named: dict[str, list[Block]] = {}
     for block in _inside(top):
         if block.heading is not None:
@@ -368,7 +368,7 @@ def _mark_repeated_headings(top: Block) -> None:
 
 
 def _mark_repeated_links(top: Block) -> None:
-    """Marks the texts of links that stand for several papers: whatever they say, they are labels."""
+    """Mark the texts of links that stand for several papers: whatever they say, they are labels."""
     papers: dict[str, set[PaperId]] = {}
     for leaf in top.leaves():
         for occurrence in leaf.found:
@@ -474,7 +474,7 @@ def names_papers(text: str) -> bool:
 
 
 def local_papers(document: DigestText) -> Callable[[str], PaperId | None]:
-    """Tells the paper of a link without a host: by the file's name, or by what the file beside is about."""
+    """Tell the paper of a link without a host: by the file's name, or by what the file beside is about."""
 
     def paper(href: str) -> PaperId | None:
         if matched := _LOCAL_ID.search(href):

@@ -205,7 +205,7 @@ def _quiz(
 
 
 def _compare(counts: list[_OptionCount], findings: Findings) -> None:
-    """Names questions that lost an option: copying drops what looks like markup or an emoji."""
+    """Name questions that lost an option: copying drops what looks like markup or an emoji."""
     numbers = Counter(count.options for count in counts)
     usual = max(numbers, key=lambda number: (numbers[number], number), default=0)
     for count in counts:

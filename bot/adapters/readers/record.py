@@ -225,7 +225,7 @@ class Record:
         return best_id((*self.ids, *filter(None, map(linked_id, self.urls))))
 
     def add(self, name: str, value: Any, *, label: str | None = None) -> bool:
-        """Takes a field in; False where its name says nothing to us."""
+        """Take a field in; False where its name says nothing to us."""
         role, language = role_of(name)
         if role == "ignored":
             return True
@@ -235,15 +235,15 @@ class Record:
         return True
 
     def add_text(self, role: str, text: str) -> None:
-        """Takes in a text whose role is known."""
+        """Take in a text whose role is known."""
         _ADDERS[role](self, text, None, role)
 
     def add_text_point(self, label: str, text: str) -> None:
-        """Takes in a labelled text that is none of the fields known by name."""
+        """Take in a labelled text that is none of the fields known by name."""
         _add_point(self, text, None, label)
 
     def fill(self, other: "Record") -> None:
-        """Takes from the other record the fields that this one lacks."""
+        """Take from the other record the fields that this one lacks."""
         self.titles += other.titles
         self.authors = self.authors or other.authors
         self.summaries += other.summaries
@@ -351,7 +351,7 @@ def _fields(value: Mapping[Any, Any], depth: int) -> Iterator[tuple[str, Any]]:
 
 
 def _look_everywhere(value: Mapping[Any, Any], record: Record) -> None:
-    """Takes links from fields of unknown names, and a number after `arXiv:` from short texts."""
+    """Take links from fields of unknown names, and a number after `arXiv:` from short texts."""
     for key, content in value.items():
         if (
             isinstance(content, str)

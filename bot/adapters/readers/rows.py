@@ -94,7 +94,7 @@ def _entry_of(cells: Sequence[str], columns: tuple[str, ...], near: dt.date | No
 def take_html_rows(
     text: str, findings: Findings, line_of: Callable[[int, Entry], int], *, in_markdown: bool = False
 ) -> str:
-    """Takes the plain rows of HTML tables; returns the text without them, line for line.
+    """Take the plain rows of HTML tables; returns the text without them, line for line.
 
     `line_of` tells the line of a row by its place and its paper.
     """

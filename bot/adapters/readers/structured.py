@@ -56,7 +56,7 @@ def read_json(document: DigestText) -> Digest:
 
 
 def take_values(values: list[Any], findings: Findings) -> None:
-    """Adds the papers in values that JSON held to the findings."""
+    """Add the papers in values that JSON held to the findings."""
     collector = _RecordCollector(findings, _Finder(findings.document.text))
     for value in values:
         collector.down(value, "", 0)
@@ -134,7 +134,7 @@ class _RecordCollector:
         self._texts: list[str] = []
 
     def down(self, value: Any, name: str, depth: int) -> int:
-        """Takes the papers in the value, and says how many; `name` is the key under which it stands."""
+        """Take the papers in the value, and say how many; `name` is the key under which it stands."""
         if depth > MAX_DEPTH:
             return 0
         if isinstance(value, list):
@@ -167,7 +167,7 @@ class _RecordCollector:
         return 1
 
     def read_texts(self) -> None:
-        """Reads the texts that are Markdown, where there are no objects with titles."""
+        """Read the texts that are Markdown, where there are no objects with titles."""
         if self._texts and not len(self._findings):
             text = "\n".join(
                 text.strip("\n") if text.lstrip().startswith("|") else text.strip("\n") + "\n"

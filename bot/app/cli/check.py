@@ -94,7 +94,7 @@ class Checked:
 
 
 def examine(config: Path, environ: Mapping[str, str], *, explicit: bool = True) -> Checked:
-    """Checks both files without the state; faults in one file do not hide those of the other.
+    """Check both files without the state; faults in one file do not hide those of the other.
 
     Raises UsageError if paperboy.yaml cannot be read.
     """
@@ -118,7 +118,7 @@ def examine(config: Path, environ: Mapping[str, str], *, explicit: bool = True) 
 
 
 def _examine_subscriptions(read: "ReadSettings") -> "tuple[ReadSubscribers, tuple[Fault, ...]]":
-    """Checks subscriptions.yaml; if it cannot be read, gives a fault at its name in paperboy.yaml."""
+    """Check subscriptions.yaml; if it cannot be read, gives a fault at its name in paperboy.yaml."""
     from bot.app.config.subscriptions import ReadSubscribers, read_subscribers
     from bot.app.config.yaml import is_absent
 

@@ -113,7 +113,7 @@ def everybody(store: "Store", subscribers: "Sequence[Subscriber]") -> "tuple[Sub
 
 
 def check_recipients(settings: "Settings", subscribers: "Sequence[Subscriber]") -> None:
-    """Checks the recipients before anything is sent.
+    """Check the recipients before anything is sent.
 
     Raises UsageError for sample people together with a token; warns of chats without a token, and of a network that
     cannot be used.
@@ -189,12 +189,12 @@ _CHUNK = 500
 
 
 def say_json(value: Any) -> None:
-    """Prints one JSON document on one line, in which addresses that may hold secrets are masked."""
+    """Print one JSON document on one line, in which addresses that may hold secrets are masked."""
     typer.echo(masked(_json(value)))
 
 
 def say_long_json(before: dict[str, Any], key: str, items: Iterable[Any], after: dict[str, Any]) -> None:
-    """Prints one JSON document with a long list at `key`, whose items are written as they come."""
+    """Print one JSON document with a long list at `key`, whose items are written as they come."""
     typer.echo(masked(f"{_json(before)[:-1]}, {_json(key)}: ["), nl=False)
     rest, gap = iter(items), ""
     while chunk := list(map(_json, islice(rest, _CHUNK))):
@@ -208,5 +208,5 @@ def _json(value: Any) -> str:
 
 
 def say(line: str, *, err: bool = False) -> None:
-    """Prints a line, in which addresses that may hold secrets are masked."""
+    """Print a line, in which addresses that may hold secrets are masked."""
     typer.echo(masked(line), err=err)

@@ -45,7 +45,7 @@ def demo(as_json: JsonOption = False) -> int:
 
 
 def show(say: Callable[[str], object]) -> None:
-    """Prints an alert, a quiz, a mail and a feed made from the seeds."""
+    """Print an alert, a quiz, a mail and a feed made from the seeds."""
     from tempfile import TemporaryDirectory
 
     from bot.app.sample import seed_folder

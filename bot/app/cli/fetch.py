@@ -60,7 +60,7 @@ def fetch_sources(
     due: bool = False,
     done: "Callable[[FetchResult], object]" = lambda _: None,
 ) -> "list[FetchResult]":
-    """Fetches the named sources, all if none is named, or with `due` only those that are due."""
+    """Fetch the named sources, all if none is named, or with `due` only those that are due."""
     if not settings.sources:
         return []
     import asyncio  # imported late: a pass without sources does not need it

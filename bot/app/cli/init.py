@@ -301,7 +301,7 @@ def _with_bot(
 
 
 def _send_first_paper(first: "FirstConfiguration", say: Echo) -> "list[SampleMessage]":
-    """Sends one paper and one question to the chat; nothing without a bot."""
+    """Send one paper and one question to the chat; nothing without a bot."""
     if not first.token or first.chat is None:
         return []
     import asyncio

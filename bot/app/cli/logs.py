@@ -20,7 +20,7 @@ _LONGEST_FIELD = 300
 
 
 def start_logs(verbose: int, *, as_json: bool = False) -> None:
-    """Sends logs to stderr; `verbose` 0 shows warnings, 1 also events, 2 everything."""
+    """Send logs to stderr; `verbose` 0 shows warnings, 1 also events, 2 everything."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormat() if as_json else TextFormat())
     if verbose < len(_LEVELS) - 1:
@@ -32,7 +32,7 @@ def start_logs(verbose: int, *, as_json: bool = False) -> None:
 
 
 def no_logs() -> None:
-    """Discards logs, for commands that print every result themselves."""
+    """Discard logs, for commands that print every result themselves."""
     logging.basicConfig(handlers=[logging.NullHandler()], force=True)
 
 

@@ -213,7 +213,7 @@ def _common(
 
 
 def main() -> None:
-    """Runs the command line and ends the process: 0 done, 1 needs a look, 2 wrong usage, 3 state unusable."""
+    """Run the command line and end the process: 0 done, 1 needs a look, 2 wrong usage, 3 state unusable."""
     logging.captureWarnings(capture=True)
     _prepare_streams()
     try:
@@ -251,7 +251,7 @@ def main() -> None:
 
 
 def _prepare_streams() -> None:
-    """Replaces closed standard streams by the null device; characters that stdout cannot encode become `?`."""
+    """Replace closed standard streams by the null device; characters that stdout cannot encode become `?`."""
     if sys.stdout is None:
         sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - until the end
     if sys.stderr is None:
@@ -261,7 +261,7 @@ def _prepare_streams() -> None:
 
 
 def _discard_output() -> None:
-    """Discards buffered output of stdout, so that the end of the process does not fail on writing it."""
+    """Discard buffered output of stdout, so that the end of the process does not fail on writing it."""
     with suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 

@@ -195,7 +195,7 @@ def open_(
 
 
 def _open_target(store: "Store", channel: str, address: str) -> tuple[str, bool]:
-    """Ends the suspension and waits of a target; gives its key, and whether it was suspended or waited.
+    """End the suspension and waits of a target; gives its key, and whether it was suspended or waited.
 
     Raises UsageError for a target without deliveries, and for a recipient who unsubscribed.
     """
@@ -279,7 +279,7 @@ def _act(
 
 
 def _apply(store: "Store", action: str, rows: "Sequence[DeliveryRecord]", now: datetime) -> int:
-    """Applies the action to the deliveries; gives the number of those that it changed."""
+    """Apply the action to the deliveries; gives the number of those that it changed."""
     deliveries, keys = store.deliveries, [row.key for row in rows]
     if action == "drop":
         return deliveries.drop(keys, now)
@@ -338,7 +338,7 @@ def _moment(text: str) -> datetime:
 
 
 def _refuse_unknown_keys(store: "Store", selection: "Selection", typed: list[str] | None) -> None:
-    """Raises UsageError for a key that no delivery in these states has."""
+    """Raise UsageError for a key that no delivery in these states has."""
     if not selection.keys:
         return
     rows = store.deliveries.list_rows(states=selection.states, keys=selection.keys, limit=len(selection.keys))
@@ -352,7 +352,7 @@ def _refuse_unknown_keys(store: "Store", selection: "Selection", typed: list[str
 
 
 def _revive_targets(store: "Store", rows: "Sequence[DeliveryRecord]") -> int:
-    """Ends the suspension of the rows' targets, except of recipients who unsubscribed; gives their number."""
+    """End the suspension of the rows' targets, except of recipients who unsubscribed; gives their number."""
     count = 0
     for target in dict.fromkeys(row.target for row in rows if row.state in ("pending", "held")):
         status = store.deliveries.target(target)
@@ -362,7 +362,7 @@ def _revive_targets(store: "Store", rows: "Sequence[DeliveryRecord]") -> int:
 
 
 def _open_channels(store: "Store", kinds: "Sequence[str]") -> list[str]:
-    """Reopens stopped channels and closes their incidents; gives those that were stopped."""
+    """Reopen stopped channels and close their incidents; gives those that were stopped."""
     from bot.domain.incidents import STOPPED, resolve_incidents
 
     stopped = [kind for kind in dict.fromkeys(kinds) if kind in store.incidents.stopped_channels()]

@@ -196,7 +196,7 @@ def _show(path: Path, digest: "Digest", language: str) -> None:
 
 
 def _explain(digest: "Digest | None", attempts: "tuple[ReaderAttempt, ...]") -> None:
-    """Prints each reader's attempt, and the lines that were passed over."""
+    """Print each reader's attempt, and the lines that were passed over."""
     for attempt in attempts:
         chosen = " (chosen)" if digest is not None and attempt.chosen else ""
         why = f": {printable(attempt.what)}" if attempt.what else ""

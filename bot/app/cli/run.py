@@ -76,7 +76,7 @@ _M_ARENA_MAX = -8
 
 
 def _glibc(function: str, *values: int) -> None:
-    """Calls a function of glibc, which tunes its heap; nothing where another C library is in use."""
+    """Call a function of glibc, which tunes its heap; nothing where another C library is in use."""
     from ctypes import CDLL
 
     with suppress(OSError, AttributeError):
@@ -89,7 +89,7 @@ def _serve(
     read: "Callable[[], Configuration]",
     hung_up: Event,
 ) -> "Configuration | None":
-    """Runs the service with this configuration; gives the configuration of a restart, or None after a stop.
+    """Run the service with this configuration; gives the configuration of a restart, or None after a stop.
 
     If SIGHUP comes while it waits for the state (`hung_up`), it goes on with the edited configuration.
     """
@@ -155,7 +155,7 @@ def _parse_roles(only: str, known: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _refuse_idle_roles(roles: tuple[str, ...], only: str, settings: "Settings") -> None:
-    """Raises UsageError if none of the roles has anything to do."""
+    """Raise UsageError if none of the roles has anything to do."""
     missing = {
         **({} if settings.sends_telegram else {"chat": "chat needs telegram.token"}),
         **({} if settings.web.listen else {"web": "web needs web.listen"}),

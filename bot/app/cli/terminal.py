@@ -51,7 +51,7 @@ def style_of(stream: TextIO) -> Style:
 
 
 def print_table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Prints a table that fits the terminal; in a pipe, rows with tabs and without titles."""
+    """Print a table that fits the terminal; in a pipe, rows with tabs and without titles."""
     if not sys.stdout.isatty():
         for row in rows:
             sys.stdout.write("\t".join(map(printable, row)) + "\n")

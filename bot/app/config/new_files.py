@@ -84,14 +84,14 @@ class FirstConfiguration:
 
 
 def refuse_to_overwrite(first: FirstConfiguration) -> None:
-    """Raises UsageError if one of the files exists."""
+    """Raise UsageError if one of the files exists."""
     for path in (first.settings, first.subscriptions, first.token_file):
         if path.exists() or path.is_symlink():
             raise UsageError(f"{path} exists already; init never overwrites: move it away, or edit it")
 
 
 def write_first_configuration(first: FirstConfiguration) -> list[Path]:
-    """Writes the files, readable by this user alone (0600), and makes the folders; gives the files, settings first.
+    """Write the files, readable by this user alone (0600), and make the folders; gives the files, settings first.
 
     Raises UsageError if a file exists or cannot be written; then no file is left behind.
     """

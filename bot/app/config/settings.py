@@ -609,7 +609,7 @@ class Settings(Section):
         return Heartbeat(str(file.resolve()) if file else self.state)
 
     def remember(self, *, base: Path, warnings: tuple[Fault, ...]) -> None:
-        """Keeps the base folder and the warnings of the file that was read."""
+        """Keep the base folder and the warnings of the file that was read."""
         self._base, self._warnings = base, warnings
 
 

@@ -355,7 +355,7 @@ def validated(
 
 
 def _record(detail: dict[str, Any], model: type[BaseModel], document: YamlDocument, at: KeyPath) -> None:
-    """Records one of pydantic's errors as a fault of the document."""
+    """Record one of pydantic's errors as a fault of the document."""
     loc: tuple[str | int, ...] = detail["loc"]
     if detail["type"] == "extra_forbidden":
         start = document.offset_of((*at, *loc), at_key=True)

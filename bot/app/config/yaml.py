@@ -133,7 +133,7 @@ class YamlDocument:
     """Offset and message."""
 
     def fault(self, offset: int, message: str) -> None:
-        """Records a fault; raises ConfigError with all of them once there are more than MAX_FAULTS."""
+        """Record a fault; raises ConfigError with all of them once there are more than MAX_FAULTS."""
         self._faults.add((offset, _printable(message)))
         if len(self._faults) > MAX_FAULTS:
             last = max(self._faults)

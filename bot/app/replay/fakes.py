@@ -182,7 +182,7 @@ class FakeService:
         return Receipt(message=number, poll=f"poll-{number}" if message.question else None)
 
     async def close(self) -> None:
-        """Does nothing: nothing is open."""
+        """Do nothing: nothing is open."""
 
     def _first_address(self, address: str) -> str:
         first = address.removesuffix(_MOVED)
@@ -296,5 +296,5 @@ class LoopClock:
         return (self._start + timedelta(seconds=self._loop.time() - self._began)).astimezone(UTC)
 
     def jump(self, span: timedelta) -> None:
-        """Sets the clock forward or back, as an operator might; timers of the loop stay as they are."""
+        """Set the clock forward or back, as an operator might; timers of the loop stay as they are."""
         self._start += span

@@ -73,7 +73,7 @@ class Oracle:
         self._queries = list(by_query.values())
 
     def expect(self, digest: Digest, name: str, now: datetime) -> None:
-        """Adds the alerts for a digest that arrives now."""
+        """Add the alerts for a digest that arrives now."""
         for entry in digest.entries:
             before = self.papers.get(entry.id)
             paper = merge(before, entry, digest=name, day=digest.date)
@@ -149,7 +149,7 @@ class Scorecard:
         return self.messages / max(self.subscribers * self.days, 1)
 
     def blame(self, fault: str, count: int = 1) -> None:
-        """Counts a fault, whose text begins with lost, repeated or unasked."""
+        """Count a fault, whose text begins with lost, repeated or unasked."""
         kind = fault.partition(":")[0]
         setattr(self, kind, getattr(self, kind) + count)
         if len(self.worst) < _WORST_SHOWN:
@@ -171,7 +171,7 @@ def score(
     *,
     patience: timedelta = timedelta(days=1),
 ) -> Scorecard:
-    """Compares the received messages, and all papers that were ever in each feed, with the expected deliveries.
+    """Compare the received messages, and all papers that were ever in each feed, with the expected deliveries.
 
     A missing alert is excused if a daily limit was reached at most `patience` after it was due.
     """

@@ -130,7 +130,7 @@ def replay(
     wrap: Callable[[Publisher], Publisher] = lambda publisher: publisher,
     progress: Callable[[], object] = lambda: None,
 ) -> Scorecard:
-    """Runs the whole system over the scenario and scores it.
+    """Run the whole system over the scenario and score it.
 
     `wrap` replaces each fake service by a publisher around it; `progress` is called after each digest.
     """
@@ -210,7 +210,7 @@ class _Replay:
         return card
 
     async def _run_until(self, moment: datetime) -> None:
-        """Sends whenever something is due; with faults an operator repairs at noon."""
+        """Send whenever something is due; with faults an operator repairs at noon."""
         while (now := self._clock.now()) < moment:
             noon = datetime.combine(now.date(), time(12), UTC)
             noon += timedelta(days=noon <= now)
@@ -229,7 +229,7 @@ class _Replay:
             await self._container.dispatcher.flush()
 
     def _repair(self, since: timedelta) -> None:
-        """Acts as subscribers and operator: revives reachable targets, retries what did not arrive."""
+        """Act as subscribers and operator: revive reachable targets, retry what did not arrive."""
         now, deliveries = self._clock.now(), self._container.store.deliveries
         for target, ends in self._reachable_again.items():
             if any(now - since < end <= now for end in ends):
@@ -248,7 +248,7 @@ class _Replay:
         )
 
     async def _finish(self) -> None:
-        """Continues until nothing is pending or suspended, for at most 60 days."""
+        """Continue until nothing is pending or suspended, for at most 60 days."""
         whole_time = self._scenario.end - self._scenario.start
         for _ in range(60):
             self._repair(whole_time)
@@ -314,7 +314,7 @@ def _frequent(counted: Counter[str], most: int, length: int) -> tuple[str, ...]:
 
 
 def generate_subscribers(count: int, digests: Sequence[Digest], seed: int) -> tuple[Subscriber, ...]:
-    """Generates subscribers with interests from the digests; the same for the same digests and seed."""
+    """Generate subscribers with interests from the digests; the same for the same digests and seed."""
     rng = random.Random(seed)  # noqa: S311 - made-up subscribers
     known = vocabulary(digests)
     drawn = (_draw_subscription(rng, known) for _ in range(_POOL))

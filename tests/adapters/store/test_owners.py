@@ -19,7 +19,7 @@ MINUTE = timedelta(minutes=1)
 
 
 def impatient(store: Store) -> Store:
-    """Takes an owner without its lock for dead at once."""
+    """Take an owner without its lock for dead at once."""
     if isinstance(store._owner, SessionOwner):
         store._owner.patience = timedelta(0)
     return store

@@ -196,7 +196,7 @@ MakeTalk = Callable[..., Awaitable[WholeTalk]]
 
 @pytest.fixture
 async def talk_with(api: BotApi, state: str) -> AsyncIterator[MakeTalk]:  # noqa: F811 - the fixture of that name
-    """Makes talks with the bot, whose subscribers and settings are given."""
+    """Make talks with the bot, whose subscribers and settings are given."""
     async with AsyncExitStack() as stack:
 
         async def make(*subscribers: Subscriber, **parts: Any) -> WholeTalk:

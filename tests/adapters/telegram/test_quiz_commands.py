@@ -63,7 +63,7 @@ def wakes() -> Wakes:
 
 @pytest.fixture
 async def talk(api: BotApi, room: Classroom, wakes: Wakes) -> AsyncIterator[Talk]:
-    """Says something and gives the bot's answer; the whole service works on the room's store."""
+    """Say something and give the bot's answer; the whole service works on the room's store."""
     stop, store = asyncio.Event(), room.store
     service = ChatService(
         BotClient(api.token, api_url=api.url),

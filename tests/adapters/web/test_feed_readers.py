@@ -61,7 +61,7 @@ Run = Callable[..., Awaitable[str]]
 
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
-    """Runs a program in a home of its own; skips where it is not installed."""
+    """Run a program in a home of its own; skips where it is not installed."""
 
     async def run(program: str, *arguments: str) -> str:
         found = shutil.which(program)

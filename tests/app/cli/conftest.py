@@ -40,7 +40,7 @@ Paperboy = Callable[..., Ran]
 
 @pytest.fixture
 def paperboy(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Paperboy:
-    """Runs `paperboy ARGUMENT…` in this process."""
+    """Run `paperboy ARGUMENT…` in this process."""
 
     def run(*arguments: object) -> Ran:
         monkeypatch.setattr(sys, "argv", ["paperboy", *map(str, arguments)])

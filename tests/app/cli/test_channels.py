@@ -104,7 +104,7 @@ def test_a_chat_without_a_token_is_said_where_messages_would_go_out(
 
 
 async def _nothing(_service: object) -> None:
-    """Ends at once."""
+    """End at once."""
 
 
 @pytest.mark.parametrize(

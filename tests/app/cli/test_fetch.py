@@ -54,7 +54,7 @@ def site(seeds: Path) -> Iterator[str]:
 
 @pytest.fixture
 def configure(home: Path) -> Configure:
-    """Writes a configuration with these sources and an empty watched folder."""
+    """Write a configuration with these sources and an empty watched folder."""
     (home / "digests").mkdir()
 
     def write(sources: str) -> None:

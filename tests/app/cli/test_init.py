@@ -41,7 +41,7 @@ def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @contextmanager
 def somebody_starts(api: BotApi, chat_id: int) -> Iterator[None]:
-    """Says /start once the program waits for it."""
+    """Say /start once the program waits for it."""
     chat = api.chat(chat_id)
     ended = threading.Event()
 

@@ -163,7 +163,7 @@ def sample_fault(settings: Settings, subscribers: Sequence[Subscriber]) -> str |
 
 
 def refuse_sample_people(settings: Settings, subscribers: Sequence[Subscriber]) -> None:
-    """Raises UsageError if a token is set together with the sample people."""
+    """Raise UsageError if a token is set together with the sample people."""
     if fault := sample_fault(settings, subscribers):
         raise UsageError(fault)
 
