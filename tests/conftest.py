@@ -9,6 +9,7 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import _lru_cache_wrapper, partial
 from importlib import import_module
 from itertools import groupby, zip_longest
@@ -110,18 +111,34 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_collection() -> Iterator[None]:
+def pytest_collection(session: pytest.Session) -> Iterator[None]:
     """Modules and tests stay to the end, so the garbage collector need not look at them again and again.
 
     And it looks as seldom as in the program itself.
     """
     gc.disable()
     try:
+        _share_compilation(session.config)
         return (yield)
     finally:
         gc.freeze()
         gc.set_threshold(20_000, 20, 20)
         gc.enable()
+
+
+def _share_compilation(config: pytest.Config) -> None:
+    """In a fresh clone all workers would compile all tests at once, so each of them begins to import at another file.
+
+    What cannot be imported says so when it is collected.
+    """
+    worker = getattr(config, "workerinput", None)
+    if worker is None:
+        return
+    files = [file for folder in config.args for file in sorted(Path(folder).resolve().rglob("test_*.py"))]
+    start = len(files) * int(worker["workerid"].removeprefix("gw")) // worker["workercount"]
+    for file in files[start:] + files[:start]:
+        with suppress(Exception, pytest.skip.Exception):
+            import_module(".".join(file.relative_to(ROOT).with_suffix("").parts))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
