@@ -12,12 +12,14 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 from selectors import EVENT_READ, DefaultSelector
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, inspect
+from sqlalchemy import Connection, Engine, create_engine, create_mock_engine, event, inspect
 from sqlalchemy.engine import URL, make_url
+from sqlalchemy.engine.mock import MockConnection
 from sqlalchemy.exc import (
     DatabaseError,
     DBAPIError,
@@ -109,12 +111,27 @@ def _version(connection: Connection) -> str | None:
 
 def _create(connection: Connection) -> None:
     """A new state straight from the tables, without loading alembic; the migrations give the same (tested)."""
-    metadata.create_all(connection)
+    for statement in _schema(connection.dialect.name):
+        connection.exec_driver_sql(statement)
     connection.exec_driver_sql(
         "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL, "
         "CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num))"
     )
     connection.exec_driver_sql(f"INSERT INTO alembic_version VALUES ('{HEAD}')")
+
+
+@cache
+def _schema(dialect: str) -> tuple[str, ...]:
+    """The statements that make all tables; nothing is looked for, since they are for a database without any."""
+    statements: list[str] = []
+
+    def note(ddl: Any, *_: object) -> None:
+        statements.append(str(ddl.compile(dialect=recorder.dialect)))
+
+    driver_name = "postgresql+psycopg" if dialect == "postgresql" else dialect
+    recorder: MockConnection = create_mock_engine(f"{driver_name}://", note)
+    metadata.create_all(recorder, checkfirst=False)
+    return tuple(statements)
 
 
 def _known_versions() -> set[str]:
