@@ -98,7 +98,9 @@ def score_of(path: Path, count: dict[str, object], titles: dict[str, list[str]],
     wanted = min(1, int(str(count["linked"]))) if count["family"] in ONE_PAPER else int(str(count["linked"]))
     checkable = {number: title for number, title in found.items() if number in titles}
     wrong = {number: title for number, title in checkable.items() if normal(title) not in titles[number]}
-    invented = [number for number in found if number not in text and number.upper() not in text.upper()]
+    unlinked = found.keys() - linked  # most are linked, and each search goes through the whole text
+    upper = text.upper() if unlinked else ""
+    invented = [number for number in unlinked if number.upper() not in upper]
     got = {entry.id for entry in digest.entries} if digest else set()
     got |= {
         other

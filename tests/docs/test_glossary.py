@@ -106,8 +106,13 @@ def refused(text: str) -> set[str]:
     return (words | {word.removesuffix("s") for word in words}) & REPLACED
 
 
-def names_in(tree: ast.AST) -> Iterator[tuple[int, str]]:
+@cache
+def names_in(tree: ast.AST) -> tuple[tuple[int, str], ...]:
     """(line, identifier) of everything that a module names."""
+    return tuple(_names_in(tree))
+
+
+def _names_in(tree: ast.AST) -> Iterator[tuple[int, str]]:
     for node in nodes_of(tree):
         if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             yield node.lineno, node.name
@@ -119,6 +124,7 @@ def names_in(tree: ast.AST) -> Iterator[tuple[int, str]]:
             yield node.lineno, node.attr
 
 
+@cache
 def bad_parts(name: str) -> set[str]:
     """The words of a name that no name may have. The name of a test is a sentence, which may have plain English words."""
     return parts(name) & (REPLACED if name.startswith("test_") else NO_NAMES)
