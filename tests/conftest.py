@@ -64,7 +64,8 @@ class Tracer:
     """Traces the tests of `--traced` alone, since before Python 3.14 that doubles the time of whatever it sees.
 
     Tests of drawn examples and of real digests are left out: what they reach depends on what was drawn, and on what
-    lies beside the repository. Lines that run at import count too, so the measured packages are imported first.
+    lies beside the repository. A test of both databases is traced with SQLite. Lines that run at import count too, so
+    the measured packages are imported first.
     """
 
     def __init__(self, coverage: Coverage, traced: str) -> None:
@@ -82,6 +83,7 @@ class Tracer:
             any(item.path.is_relative_to(path) for path in self._traced)
             and item.get_closest_marker("hypothesis") is None
             and "corpus" not in getattr(item, "fixturenames", ())
+            and "[postgresql" not in item.name
         )
         if wanted is not self._runs:
             if wanted:
