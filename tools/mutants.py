@@ -315,6 +315,8 @@ OUTCOMES: dict[int, str] = {
     pytest.ExitCode.OK: "survived",
     pytest.ExitCode.TESTS_FAILED: "killed",
     pytest.ExitCode.INTERRUPTED: "killed",
+    # Not even conftest can be imported; without the mutant it just was.
+    pytest.ExitCode.USAGE_ERROR: "killed",
 }
 
 
