@@ -86,9 +86,11 @@ def choices(count: int) -> str:
         (" OR ".join(f"w{number}" for number in range(64)), True),
         (" OR ".join(f"w{number}" for number in range(65)), False),
         (f"x AND (y OR {choices(7)})", False),
+        (" AND ".join(f"w{number}" for number in range(32)), True),
+        (" AND ".join(f"w{number}" for number in range(33)), False),
     ],
 )
-def test_a_query_with_few_enough_alternatives_is_decided_by_its_words_alone(
+def test_a_query_with_few_enough_alternatives_and_words_is_decided_by_its_words_alone(
     text: str, is_indexed: bool
 ) -> None:
     atoms = [atom for clause in clauses_of(parse(text).root) for atom, _ in clause]
@@ -421,6 +423,18 @@ def test_blocks_of_rows_shrink_when_rows_go_and_are_used_again() -> None:
     positions, counts = rows.positions_of(np.array([0, 1]))
     assert counts.tolist() == [4, 16]
     assert sorted(rows.targets.array[positions].tolist()) == sorted([*range(60, 64), *range(16)])
+
+
+def test_blocks_that_rows_outgrew_are_used_again() -> None:
+    rows = Rows(empty(), empty(), empty())
+    sizes = []
+    for node in range(9):
+        for target in range(64):
+            rows.add(node, target, 0)
+        for target in range(64):
+            rows.remove(node, target)
+        sizes.append(len(rows.targets.array))
+    assert len(set(sizes)) == 1
 
 
 def test_the_depth_of_a_node_is_its_number_of_words() -> None:

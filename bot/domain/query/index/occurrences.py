@@ -296,7 +296,7 @@ class Batch:
         """All occurrences of simple atoms."""
         results = [self._phrases]
         for text in self._texts:
-            at = np.flatnonzero(text.nodes >= 0)
+            at = np.flatnonzero(text.nodes != NOTHING)
             nodes = text.nodes[at].astype(np.int64)
             results.append(Occurrences(nodes, text.papers[at], text.positions[at]))
         for scope, layer in self._used:
@@ -333,7 +333,7 @@ class Batch:
             rows = np.flatnonzero(labels != 0)
             roots = np.full(len(rows), ROOTS[scope, layer], dtype=np.int32)
             nodes_of_words[rows] = atoms.children_of(roots, labels[rows])
-            rows = np.flatnonzero(nodes_of_words >= 0)
+            rows = np.flatnonzero(nodes_of_words != NOTHING)
             self._singles.append(united(nodes_of_words[rows].astype(np.int64), rows, masks))
             self._texts.append(
                 _Text(
@@ -375,7 +375,7 @@ def _phrases_in(texts: Sequence[_Text], atoms: Atoms) -> Iterator[Occurrences]:
     papers = np.concatenate([_NO_NUMBERS, *(text.papers for text in texts)])
     positions = np.concatenate([_NO_POSITIONS, *(text.positions for text in texts)])
     nodes = np.concatenate([_NO_NUMBERS, *(text.nodes for text in texts)])
-    firsts = lasts = np.flatnonzero(nodes >= 0)
+    firsts = lasts = np.flatnonzero(nodes != NOTHING)
     nodes = nodes[firsts]
     while len(nodes):
         lasts = lasts + 1
@@ -383,7 +383,7 @@ def _phrases_in(texts: Sequence[_Text], atoms: Atoms) -> Iterator[Occurrences]:
         walks = np.flatnonzero(following != 0)
         firsts, lasts = firsts[walks], lasts[walks]
         children = atoms.children_of(nodes[walks], following[walks])
-        walks = np.flatnonzero(children >= 0)
+        walks = np.flatnonzero(children != NOTHING)
         nodes, firsts, lasts = children[walks], firsts[walks], lasts[walks]
         yield Occurrences(nodes.astype(np.int64), papers[firsts], positions[firsts])
 

@@ -264,9 +264,13 @@ def from_bytes(data: Saved, stamp: str) -> Packed:
 
     Raises IndexUnusable where it is damaged, of another version, or has another stamp.
     """
-    header, start = _header(data)
+    if data[: len(_MAGIC)] != _MAGIC:
+        raise IndexUnusable("this is no saved index")
     if hashlib.sha256(memoryview(data)[:-_DIGEST]).digest() != data[-_DIGEST:]:
-        raise IndexUnusable("the saved index is damaged: its digest does not fit")
+        raise IndexUnusable(
+            "the saved index is damaged, or only the beginning of one: its digest does not fit"
+        )
+    header, start = _header(data)
     if header["version"] != VERSION or header["rules"] != RULES:
         raise IndexUnusable("the saved index is of another version")
     if header["stamp"] != stamp:
@@ -293,13 +297,7 @@ def _header(data: Saved) -> tuple[dict[str, Any], int]:
     """The header, and where it ends."""
     start = len(_MAGIC) + 4
     end = start + int.from_bytes(data[len(_MAGIC) : start], "little")
-    if data[: len(_MAGIC)] != _MAGIC or end + _DIGEST > len(data):
-        raise IndexUnusable("this is no saved index, or only the beginning of one")
-    try:
-        header = json.loads(bytes(data[start:end]))
-    except ValueError as error:
-        raise IndexUnusable("the saved index is damaged: its header cannot be read") from error
-    return header, end
+    return json.loads(bytes(data[start:end])), end
 
 
 def _arrays_of(value: Packed | PackedRows, name: str) -> dict[str, npt.NDArray[Any]]:
