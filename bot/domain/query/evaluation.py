@@ -101,7 +101,7 @@ class HitFinder:
         if len(located) > self._limit:
             located.sort(key=lambda hit: (hit[3], *hit[:3]))
             del located[self._limit :]
-        if len(atoms) > 1 or count >= self._limit:
+        if len(atoms) > 1:
             located.sort()
         return [(number, start, end, atoms[rank]) for number, start, end, _, rank in located]
 

@@ -48,8 +48,6 @@ def _phrase_search(words: Sequence[Word]) -> Search | None:
     exact = [word.mode == "exact" for word in words]
     if any(exact) and not all(exact):
         return None
-    if not all(word.text.isascii() and word.text.isalnum() for word in words):
-        return None
     pattern = re.compile("[^A-Za-z0-9]+".join(map(_expression, words)) + "(?![A-Za-z0-9])")
     keeps_case = exact[0]
 
@@ -71,11 +69,11 @@ def _phrase_search(words: Sequence[Word]) -> Search | None:
 def _expression(word: Word) -> str:
     match word.mode:
         case "folded":
-            return f"(?:{'|'.join(plurals(word.text))})"
+            return f"(?:{'|'.join(map(re.escape, plurals(word.text)))})"
         case "prefix":
-            return f"{word.text}[a-z0-9]*"
+            return f"{re.escape(word.text)}[a-z0-9]*"
         case _:
-            return word.text
+            return re.escape(word.text)
 
 
 def _near_search(near: Near, left: Search, right: Search) -> Search:

@@ -317,11 +317,14 @@ def test_patterns_find_what_stands_near(query: str, text: str):
         ("polic* NEAR/1 neural", ["neural policies", "policies, neural"]),
         ('"café" NEAR/2 "and"', ["café… and"]),
         ("o'brien", ["O'Brien"]),
+        ("a =Graph", ["a Graph"]),
+        ("=a graph", ["a Graph"]),
+        ("C++ OR C+++", ["C++"]),
     ],
 )
 def test_patterns_find_these_words(query: str, found: list[str] | None):
     paper = document(
-        "Graph of neural policies, neural and graph", summaries=("O'Brien and C++", "café… and", "— a graph")
+        "Graph of neural policies, neural and graph", summaries=("O'Brien and C++", "café… and", "— a Graph")
     )
     hits = match(parse(query), paper)
     assert (None if hits is None else [hit.text for hit in hits]) == found
