@@ -221,10 +221,8 @@ class Speller:
     def _initials(self, phrase: Phrase) -> Iterator[Node]:
         """The initials of a name, where enough papers define them: `Large Language Models (LLMs)`."""
         initials = "".join(word.text[0] for word in phrase.words)
-        if len(initials) < _SHORTEST_INITIALS or self._papers.vocabulary[initials] < _LIKELY:
-            return
         defined = _with_words(phrase, (*phrase.words, _word(initials)))
-        if self._papers.count(defined) >= _LIKELY:
+        if len(initials) >= _SHORTEST_INITIALS and self._papers.count(defined) >= _LIKELY:
             yield _with_words(phrase, (_word(initials),))
 
     def _close(self, phrase: Phrase) -> Iterator[Node]:

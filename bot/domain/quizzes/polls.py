@@ -278,7 +278,7 @@ def _windows(lengths: list[int], room: int) -> Iterator[tuple[int, int]]:
         while end < len(lengths) and used + lengths[end] <= room:
             used += lengths[end]
             end += 1
-        if end > max(reached, start) or (start == 0 and end):
+        if end > max(reached, start):
             yield start, end
         if end > start:
             used -= length

@@ -57,6 +57,11 @@ def test_initials_are_tried_where_papers_define_them():
     assert undefined.better(parse("large language model")) == ()
 
 
+def test_two_letters_are_no_initials():
+    defined = speller(*["Language Models (LMs)"] * 5, *["LM agents"] * 5)
+    assert defined.better(parse("language model")) == ()
+
+
 def test_a_word_that_no_paper_has_is_likened_to_one_that_many_have():
     assert best(speller(*["Diffusion models"] * 6), "difusion model") == (
         "diffusion model",
@@ -89,6 +94,11 @@ def test_short_words_show_what_their_letters_would_bring():
     assert tried.inside_noise(parse("retrieval OR title:rag")) == ()
 
 
+def test_a_quoted_word_is_looked_for_with_its_ending_inside_of_others():
+    (noise,) = speller("RNNs", "RNN", "ConvRNNs", "ConvRNN").inside_noise(parse('"RNNs"'))
+    assert (noise.found, noise.looser) == (1, 2)
+
+
 def test_the_loss_and_the_noise_on_real_digests(corpus: Path):
     from bot.adapters.readers import read_digest
     from bot.domain.digests import merge
@@ -119,7 +129,7 @@ def test_as_many_are_counted_as_match(asked: list[Query], papers: list[Document]
 
 def test_words_of_any_kind_are_counted():
     papers = DocumentCounter(
-        [document("Policies of graphs", authors=("Ada",)), document("A policy"), document("graph")]
+        [document("Policies of graphs", authors=("Ada",)), document("A policy it is"), document("graph")]
     )
     counts = {
         "policy": 2,
@@ -127,6 +137,7 @@ def test_words_of_any_kind_are_counted():
         "=Policies": 1,
         "polici*": 1,
         "policies*": 1,
+        "is*": 1,
         "zebra OR graph": 2,
         "graph AND NOT policy": 1,
         "author:ada OR title:graph": 2,
@@ -150,6 +161,10 @@ def test_a_spelling_that_finds_no_more_is_not_named():
 def test_parts_that_stand_apart_in_other_papers_are_no_other_spelling():
     scattered = speller(*["multi agent"] * 5, *["modal logic"] * 5, *["multimodal"] * 5)
     assert scattered.better(parse("multimodal")) == ()
+
+
+def test_a_word_is_not_taken_apart_into_words_of_fewer_than_three_letters():
+    assert speller(*["kinds of"] * 5, *["model of"] * 5, "modelof").better(parse("modelof")) == ()
 
 
 def test_five_papers_are_enough_for_a_likely_word_and_four_are_not():

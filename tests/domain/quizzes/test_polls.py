@@ -345,6 +345,10 @@ def test_an_excerpt_of_one_word_without_room_is_empty() -> None:
     assert part_about("x" * 300, "x", 50) == ""
 
 
+def test_an_excerpt_leaves_out_a_word_without_room() -> None:
+    assert part_about("x" * 80 + " slerp wins in the end.", "slerp", 50) == "…slerp wins in the end."
+
+
 def test_an_excerpt_always_fits() -> None:
     text = "模型球面插值" * 40
     for limit in range(10, 200, 17):
@@ -365,3 +369,10 @@ def test_evidence_may_use_another_form_of_the_right_options_words() -> None:
     question = Question(question="What?", options=("merging", "freezing"), answer=0, answer_source="key")
     sentence = "The weights are merged."
     assert evidence_for(question, paper_with(Point(label="x", text=sentence)), "en") == sentence
+
+
+def test_a_word_that_only_begins_like_the_right_options_is_another_word() -> None:
+    question = keyed("Dropout", "Weight decay")
+    texts = ["Some tokens are dropped.", "It regularizes by dropout."]
+    assert deciding_sentence(question, texts) == "It regularizes by dropout."
+    assert deciding_sentence(keyed("ring", "star"), ["Its nodes are red."]) is None
