@@ -58,7 +58,7 @@ def with_plausible_days(digest: Digest, today: dt.date) -> Digest:
     for number, entry in enumerate(digest.entries):
         if plausible_day(entry.date, today) != entry.date:
             if entry.date != digest.date:
-                line = digest.lines[number] if number < len(digest.lines) else 1
+                line = digest.lines[number] if digest.lines else 1
                 problems.append(_ahead(line, entry.date))
             entries[number] = replace(entry, date=plausible_day(entry.date, today))
     if not problems:

@@ -106,8 +106,14 @@ def test_the_result_follows_without_its_opening() -> None:
     assert gist(USUAL) == "Halo, a model of light. Halo improves sight by 12% on two sets."
 
 
-def test_five_sentences_in_the_usual_order_are_parts() -> None:
+def test_four_or_five_sentences_in_the_usual_order_are_parts() -> None:
     assert roles(USUAL) == ["gist", "problem", "method", "result", "use"]
+    assert roles(USUAL.removesuffix(" AI practitioners can use it.")) == [
+        "gist",
+        "problem",
+        "method",
+        "result",
+    ]
     assert roles(f"{WHAT} AI practitioners can use it. The main objective is light. Results show 5%.") == []
     assert roles("One. Two. Three. Four. Five.") == []
 

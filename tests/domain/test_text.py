@@ -36,7 +36,7 @@ from bot.domain.text import (
         ("D^2iT and GUI-G^2 and π^3", "D²iT and GUI-G² and π³"),
         ("X^{2}-Gaussian", "X²-Gaussian"),
         (r"$\pi_0$ is $\pi_{0.5}$", "π₀ is π_0.5"),
-        (r"$\frac{a+b}{c}$, $\sqrt{x}$, $\sqrt{x+y}$", "(a+b)/c, √x, √(x+y)"),
+        (r"$\frac{a+b}{c}$, $\sqrt{x}$, $\sqrt{x+y}$, $\sqrt\infty$", "(a+b)/c, √x, √(x+y), √∞"),
         (r"$x_{i,j}^{2}$ in $\mathbb{R}^{d}$", "x_(i,j)² in R^d"),
         (r"$O(n \log n)$ and $\mathcal{L}_{CE} \leq 3$", "O(n log n) and L_CE ≤ 3"),
         ("3.0×10^-3", "3.0×10⁻³"),
