@@ -414,6 +414,37 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "if len(piece) <= _LONGEST_CACHED:",
         "if len(piece) < _LONGEST_CACHED:",
     ): "one length less is kept in the cache; the folded words are the same",
+    **dict.fromkeys(
+        (
+            ("bot/domain/query/index/index.py", "if size > _MASKS_AT_ONCE:", change)
+            for change in (
+                "if size >= _MASKS_AT_ONCE:",
+                "if size <= _MASKS_AT_ONCE:",
+                "if not size > _MASKS_AT_ONCE:",
+            )
+        ),
+        "the masks are unpacked in other portions, which takes more time or memory; the matches are the same",
+    ),
+    (
+        "bot/domain/query/patterns.py",
+        "if any(exact) and not all(exact):",
+        "if any(exact) or not all(exact):",
+    ): "without a pattern the words of the texts are compared, which finds the same and takes longer",
+    (
+        "bot/domain/query/evaluation.py",
+        "if count >= self._limit:",
+        "if count > self._limit:",
+    ): "a part more is searched; hits over the limit are left out below",
+    (
+        "bot/domain/quizzes/polls.py",
+        "if end > start:",
+        "if end >= start:",
+    ): "a token without room is taken off the sum, and fits back into it at once when the next one is looked at",
+    (
+        "bot/domain/schedule.py",
+        "over_midnight = quiet.end < quiet.start",
+        "over_midnight = quiet.end <= quiet.start",
+    ): "quiet hours that end when they begin are refused where they are read",
     (
         "bot/pipeline/circuit_breaker.py",
         "in_topic = receipt.lost_topic is None",
