@@ -441,10 +441,25 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "if end >= start:",
     ): "a token without room is taken off the sum, and fits back into it at once when the next one is looked at",
     (
+        "bot/domain/gist.py",
+        "if len(whole) > GIST_LENGTH:",
+        "if len(whole) >= GIST_LENGTH:",
+    ): "a gist of just this length is whole either way, and leaves no room for a result",
+    (
         "bot/domain/schedule.py",
         "over_midnight = quiet.end < quiet.start",
         "over_midnight = quiet.end <= quiet.start",
     ): "quiet hours that end when they begin are refused where they are read",
+    (
+        "bot/domain/text.py",
+        "last = blank if blank >= 0 else last if farthest < len(text) else len(text)",
+        "last = blank if blank > 0 else last if farthest < len(text) else len(text)",
+    ): "the blank stands behind what the excerpt is about, so not at the beginning",
+    (
+        "bot/domain/text.py",
+        "first = blank + 1 if blank >= 0 else first if farthest else 0",
+        "first = blank + 1 if blank > 0 else first if farthest else 0",
+    ): "a text of a paper does not begin with a blank",
     (
         "bot/pipeline/circuit_breaker.py",
         "in_topic = receipt.lost_topic is None",

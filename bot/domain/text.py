@@ -442,14 +442,12 @@ _WINDOW = 100
 def excerpt(text: str, start: int, end: int) -> tuple[str, str, str]:
     """The text from `start` to `end`, with some words before and after it; `…` says where something is left out."""
     first, last = max(start - _AROUND, 0), min(end + _AROUND, len(text))
-    if first:
-        farthest = max(first - _LONGEST_WORD, 0)
-        blank = text.rfind(" ", farthest, first)
-        first = blank + 1 if blank >= 0 else first if farthest else 0
-    if last < len(text):
-        farthest = last + _LONGEST_WORD
-        blank = text.find(" ", last, farthest)
-        last = blank if blank >= 0 else last if farthest < len(text) else len(text)
+    farthest = max(first - _LONGEST_WORD, 0)
+    blank = text.rfind(" ", farthest, first)
+    first = blank + 1 if blank >= 0 else first if farthest else 0
+    farthest = last + _LONGEST_WORD
+    blank = text.find(" ", last, farthest)
+    last = blank if blank >= 0 else last if farthest < len(text) else len(text)
     before = ("…" if first else "") + text[first:start]
     after = text[end:last].rstrip(" ,;:") + "…" if last < len(text) else text[end:]
     return before, text[start:end], after

@@ -251,6 +251,13 @@ def test_a_long_result_is_told_up_to_a_clause() -> None:
     assert gist(WHAT, ("Results", "Halo is, " + "being " * 60 + "good.")) == "Halo, a model of light."
 
 
+def test_a_result_that_just_fits_is_told() -> None:
+    said = "Halo, a model of light."
+    room = GIST_LENGTH - len(f"{said} Halo sees .")
+    assert gist(WHAT, ("Results", f"Halo sees {'x' * room}.")) == f"{said} Halo sees {'x' * room}."
+    assert gist(WHAT, ("Results", f"Halo sees {'x' * room}x.")) == said
+
+
 def test_what_leads_on_is_not_left_at_the_end_of_a_clause() -> None:
     result = "Halo outperforms all lamps, for example, showing that light is " + "very " * 50 + "good."
     assert gist(WHAT, ("Results", result)) == "Halo, a model of light. Halo outperforms all lamps."

@@ -42,6 +42,7 @@ def test_numbers_of_the_same_thing_contradict_each_other(first: str, second: str
         ("accuracy of 51.4%", "accuracy of 51%"),  # rounded
         ("1.2B parameters", "1,200 million parameters"),
         ("accuracy of 85%", "accuracy of 92% after accuracy of 85%"),  # both are told
+        ("7 layers for 5 tasks", "7 tasks"),  # one has the other's number, of something else
         ("90% accuracy on reasoning tasks", "72% accuracy on COCO images"),  # of different tasks
         ("5 tasks and 7 tasks", "9 tasks"),  # which of them?
         ("improves accuracy by 5%", "an accuracy of 85%"),  # a difference, and a value

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.domain.papers import Point, Question, Summary
-from bot.domain.quizzes.polls import Poll, deciding_sentence, evidence_for, part_about, poll_of
+from bot.domain.quizzes.polls import Poll, deciding_sentence, evidence_for, part_about, poll_of, shuffle_seed
 from bot.domain.text import cut, units
 from tests.builders import a_paper, an_edition
 
@@ -108,6 +108,17 @@ def test_what_cannot_be_asked_is_no_poll(question: Question) -> None:
     assert ask(question) is None
 
 
+def test_twelve_options_are_not_too_many() -> None:
+    assert len(asked(unkeyed(*map(str, range(12)))).options) == 12
+
+
+def test_a_repeated_question_has_another_seed_each_time() -> None:
+    question = keyed("one", "two")
+    seeds = [shuffle_seed(question, target, repeat) for target in "ab" for repeat in range(3)]
+    assert len(set(seeds)) == 6
+    assert shuffle_seed(question, "a") == seeds[0]
+
+
 def test_of_two_equal_options_the_right_one_stays() -> None:
     poll = asked(keyed("same", "same", "other", answer=1))
     assert sorted(poll.order) == [1, 2]
@@ -149,6 +160,19 @@ def test_what_has_no_room_in_the_description_stands_before_the_poll() -> None:
     assert all(option in (poll.preface or "") for option in options)
     assert poll.description == "❔ Hala\n\nSee above."
     assert ask(keyed(*(letter * 2000 for letter in "xyz"))) is None
+
+
+def test_what_just_fits_into_the_description_or_before_the_poll_stays_there() -> None:
+    def with_question_of(length: int) -> Poll | None:
+        return ask(keyed("one", "two", question="x" * (length - 1) + "?"))
+
+    described, moved, longest = map(with_question_of, (1024, 1025, 4096))
+    assert described is not None
+    assert moved is not None
+    assert longest is not None
+    assert (described.preface, len(described.description or "")) == (None, 1024)
+    assert (len(moved.preface or ""), len(longest.preface or "")) == (1025, 4096)
+    assert with_question_of(4097) is None
 
 
 def test_all_of_the_above_stays_last() -> None:
@@ -230,6 +254,21 @@ def test_a_link_too_long_to_explain_is_left_out() -> None:
     assert (
         asked(keyed("one", "two"), link="https://e.org/" + "a" * 200, evidence="One.").explanation == "“One.”"
     )
+
+
+@pytest.mark.parametrize(
+    ("length", "says"), [(159, True), (160, False), (200, False)], ids=["room", "less", "none"]
+)
+@pytest.mark.parametrize(
+    "parts", [{"evidence": "It is one."}, {"gist": "It is one."}], ids=["evidence", "gist"]
+)
+def test_beside_a_long_link_a_sentence_stands_only_where_it_has_room(
+    length: int, says: bool, parts: dict[str, str]
+) -> None:
+    link = "https://e.org/".ljust(length, "a")
+    explanation = asked(keyed("one", "two"), link=link, **parts).explanation or ""
+    assert explanation.endswith(link)
+    assert ("It is one." in explanation) is says
 
 
 _ANY = st.text(max_size=400)
@@ -325,6 +364,7 @@ def test_chinese_is_compared_by_pairs_of_signs() -> None:
     )
     sentence = "最后用球面插值合并模型。"
     assert evidence_for(question, paper_with(Point(label="方法", text=sentence)), "en") == sentence
+    assert deciding_sentence(keyed("合并", "蒸馏"), ["两者相并。"]) is None
 
 
 def test_an_excerpt_shows_the_start_or_the_end_whole_where_the_words_are_there() -> None:
@@ -339,6 +379,10 @@ def test_an_excerpt_from_the_middle_has_the_words_in_its_own_middle() -> None:
     assert before.startswith("…")
     assert after.endswith("…")
     assert (before.count("and"), after.count("and")) == (6, 7)
+
+
+def test_a_sentence_that_just_fits_is_its_own_excerpt() -> None:
+    assert part_about("slerp wins", "slerp", 10) == "slerp wins"
 
 
 def test_an_excerpt_of_one_word_without_room_is_empty() -> None:
@@ -376,3 +420,17 @@ def test_a_word_that_only_begins_like_the_right_options_is_another_word() -> Non
     texts = ["Some tokens are dropped.", "It regularizes by dropout."]
     assert deciding_sentence(question, texts) == "It regularizes by dropout."
     assert deciding_sentence(keyed("ring", "star"), ["Its nodes are red."]) is None
+
+
+def test_a_deciding_sentence_has_a_good_third_of_the_right_options_words() -> None:
+    words = [first + second for first in "abcdefghij" for second in "bcdfg"]
+    question = keyed(" ".join(words), "two")
+    sentence = " ".join(words[:17])
+    assert deciding_sentence(question, [sentence]) == sentence
+    assert deciding_sentence(question, [" ".join(words[:16])]) is None
+
+
+def test_of_two_sentences_with_the_right_option_the_one_nearer_to_the_question_decides() -> None:
+    question = keyed("lamps", "candles", question="What lights the garden?")
+    texts = ["Lamps are cheap.", "Lamps stand in the garden."]
+    assert deciding_sentence(question, texts) == "Lamps stand in the garden."
