@@ -49,7 +49,7 @@ def archive_month(day: date | None, first_seen: datetime, installed: datetime) -
     later ones that in which they were first seen, so that a past month gets no more papers.
     """
     seen = first_seen.date()
-    chosen = day if day and day < seen and first_seen <= installed + _FIRST_WEEK else seen
+    chosen = min(day or seen, seen) if first_seen <= installed + _FIRST_WEEK else seen
     return chosen.replace(day=1)
 
 

@@ -283,6 +283,12 @@ def test_what_introduces_something_is_found_late_in_a_long_sentence() -> None:
     assert said == "A lamp of an entirely new kind that thinks."
 
 
+def test_what_is_introduced_in_few_words_does_not_stand_without_what_comes_before() -> None:
+    before, introduced = "Lamps are " + "very " * 30 + "old, but ", "in this paper we introduce a lamp of "
+    assert gist(f"{before}{introduced.ljust(59, 'x')}.").startswith("Lamps are")
+    assert gist(f"{before}{introduced.ljust(60, 'x')}.").startswith("A lamp of")
+
+
 def test_a_sentence_of_one_word_takes_the_next_along() -> None:
     assert gist("Halo is a way. It makes light.") == "Halo is a way. It makes light."
 

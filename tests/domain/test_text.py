@@ -22,6 +22,7 @@ from bot.domain.text import (
     printable,
     sentences,
     unescape,
+    units,
 )
 
 
@@ -155,6 +156,7 @@ def test_chinese_sentences_end_without_a_blank_and_an_exclamation_mark_belongs_t
 def test_a_cut_text_ends_on_a_word_that_can_end_and_is_measured_as_asked() -> None:
     assert cut("Models of the world", 16) == "Models…"
     assert cut("Models of the world", 16, lambda text: 2 * len(text)) == "Models…"
+    assert cut("Modelling", 6) == "Model…"
     assert cut("Modelling", 6, lambda text: 2 * len(text)) == "Mo…"
 
 
@@ -169,6 +171,8 @@ def test_a_cut_text_never_ends_on_a_dangling_word(words: list[str], limit: int) 
 
 def test_one_line_has_no_breaks_no_unsafe_characters_and_fits() -> None:
     assert one_line("  two\n lines\t\x00of\u202e  text ") == "two lines of text"
+    assert one_line("two\nlines") == "two lines"
+    assert one_line("plain – te\u202ext") == "plain – text"
     assert one_line("two words", 9) == "two words"
     assert one_line("two words", 8) == "two…"
 
@@ -187,6 +191,10 @@ def test_character_references_are_resolved_however_large_their_number_is() -> No
 
 def test_letters_stay_joined_where_invisible_characters_are_taken_out() -> None:
     assert INVISIBLE.sub("", "\ufeffa\u200bb\u2063c\u202ed\u200de\u200cf") == "abcd\u200de\u200cf"
+
+
+def test_a_sign_beyond_the_basic_plane_counts_as_two_units() -> None:
+    assert [units(text) for text in ("abc", "模型", "𝓐b")] == [3, 2, 3]
 
 
 def test_a_terminal_gives_east_asian_signs_two_columns_and_marks_none() -> None:
