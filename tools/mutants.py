@@ -398,11 +398,17 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "elif self._new.used > _FULLEST * (self._new.mask + 1):",
         "elif self._new.used >= _FULLEST * (self._new.mask + 1):",
     ): "a table grows one entry earlier; what it holds stays the same",
-    (
-        "bot/domain/query/index/atoms.py",
-        "if len(word) > _LONG:",
-        "if len(word) >= _LONG:",
-    ): "both branches give the same prefixes; only their speed differs, and their order for long words",
+    **dict.fromkeys(
+        (
+            ("bot/domain/query/index/atoms.py", "if len(word) > _LONG:", change)
+            for change in (
+                "if len(word) >= _LONG:",
+                "if len(word) <= _LONG:",
+                "if not len(word) > _LONG:",
+            )
+        ),
+        "both branches give the same prefixes, in no order; only their speed differs",
+    ),
     (
         "bot/domain/query/index/atoms.py",
         "return self.uses.cells[root] > 0",

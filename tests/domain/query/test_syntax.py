@@ -130,6 +130,7 @@ def test_a_query_says_the_same_as_its_canonical_spelling(text: str, canonical: s
         ("title:x AND NOT x", 16, "nothing could match"),
         ("=RAG NOT ra*", 9, "nothing could match"),
         ("(a AND b OR a AND c) AND NOT a", 29, "nothing could match"),
+        ("a AND (b AND NOT a OR c AND NOT a)", 17, "nothing could match"),
         ("a NEAR/3 b NOT a NEAR/5 b", 15, "nothing could match"),
         ("a\x00b", 1, "U\\+0000"),
         ("ab \ud800", 3, "U\\+D800"),
