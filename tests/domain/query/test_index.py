@@ -97,6 +97,11 @@ def test_a_query_with_few_enough_alternatives_and_words_is_decided_by_its_words_
     assert any(isinstance(atom, Complex) for atom in atoms) != is_indexed
 
 
+def test_an_alternative_that_asks_for_more_than_another_is_left_out() -> None:
+    clauses = clauses_of(parse("(rag OR model) AND (rag OR language)").root)
+    assert sorted(map(len, clauses)) == [1, 2]
+
+
 @pytest.mark.parametrize(
     ("limit", "most"), [("MOST_PAPERS", 40), ("MOST_PIECES", 200), ("_MASKS_AT_ONCE", 20)]
 )
