@@ -171,6 +171,7 @@ class PaperFinder:
         self._related: RelatedIndex | None = None
         self._indexed = ""
         self._highest = 0
+        """The highest number among all papers when the index was last looked at."""
         self._indexing = Lock()
 
     def search(self, query: Query, *, start: int = 0, limit: int = 5) -> SearchResult:
@@ -281,15 +282,16 @@ class PaperFinder:
         """The index, with newer papers added, or built anew where those are many."""
         if self._related is not None and self._indexed == window.version:
             return self._related
-        missing = [number for number in window.candidates(None) if number > self._highest]
+        numbers = window.candidates(None)
+        missing = [number for number in numbers if number > self._highest]
         if self._related is None or len(missing) > _ANEW * len(self._related):
             from bot.domain.analysis.related_index import RelatedIndex
 
             self._related = RelatedIndex()
-            missing = window.candidates(None)[:_INDEXED]
+            missing = numbers[:_INDEXED]
         if missing:
             self._related.add(window.documents(missing, with_texts=False))
-            self._highest = max(missing)
+        self._highest = max(numbers, default=0)
         self._indexed = window.version
         return self._related
 

@@ -228,6 +228,21 @@ def test_papers_that_came_since_are_indexed_alone_up_to_a_tenth(world: MakeWorld
     assert texts.read == [20, 2, 25]
 
 
+def test_older_papers_that_the_index_left_out_do_not_count_as_new(
+    world: MakeWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.pipeline.finder._INDEXED", 10)
+    made = world()
+    made.read("a.md", a_digest(*range(1, 11)))
+    made.read("old.md", a_digest(*range(21, 26), day=date(2026, 8, 1)))
+    texts = CountedTexts(made.store.full_text)
+    look = PaperFinder(texts, made.store.papers)
+    look.warm_up()
+    made.read("b.md", a_digest(31))
+    look.warm_up()
+    assert texts.read == [10, 1]
+
+
 def test_many_new_papers_make_the_index_of_similar_papers_anew(world: MakeWorld) -> None:
     made = with_papers(world)
     look = finder(made)
