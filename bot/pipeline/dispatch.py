@@ -252,7 +252,7 @@ class Dispatcher:
         self, flush: _Flush, now: datetime, kind: ChannelKind, most: int = IN_FLIGHT
     ) -> tuple[Claim, ...]:
         room = min(self._room(flush, kind), most)
-        if room <= 0:
+        if not room:
             return ()
         claims = await asyncio.to_thread(
             self._outbox.claim,
@@ -294,7 +294,7 @@ class Dispatcher:
 
     async def _seconds_to_next(self, flush: _Flush) -> float | None:
         kinds = [
-            kind for kind in self._kinds if not self._breaker.is_probed(kind) and self._room(flush, kind) > 0
+            kind for kind in self._kinds if not self._breaker.is_probed(kind) and self._room(flush, kind)
         ]
         if not kinds:
             return None

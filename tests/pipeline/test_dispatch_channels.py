@@ -16,12 +16,14 @@ from bot.domain.errors import (
     TryLater,
 )
 from bot.domain.schedule import parse_schedule
+from bot.pipeline import dispatch
 from bot.pipeline.circuit_breaker import CHANNEL_PAUSE, UNKNOWN_IN_A_ROW
 from bot.pipeline.dispatch import IN_FLIGHT
 from tests.builders import NOW, a_channel, a_digest, a_quiz, a_subscriber, an_edition, an_entry
 from tests.pipeline.conftest import MakeWorld
 from tests.pipeline.dispatching import MINUTE, other_steps, people, started, until
 from tests.rigs.clock import VirtualClock
+from tests.rigs.world import World
 
 # --- one target never holds up another --------------------------------------------------------------------
 
@@ -141,6 +143,48 @@ async def test_while_one_message_tries_a_channel_no_other_does(world: MakeWorld)
     assert made.telegram.at_once == 1
     gate.set()
     assert await work == {"sent": 3}
+
+
+async def test_a_full_channel_is_not_looked_at_over_and_over(
+    world: MakeWorld, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(dispatch, "_LEAST_WAIT", 0)
+    made = started(world, *people(4), telegram={"at_once": 3})
+    gate = asyncio.Event()
+    made.telegram.answer(gate, gate, gate)
+    made.read("a.md", a_digest(1))
+    work = asyncio.create_task(made.send())
+    await until(lambda: made.telegram.at_once == 3)
+    assert await looks_meanwhile(made) < 10
+    gate.set()
+    assert await work == {"sent": 4}
+
+
+async def test_a_channel_that_is_probed_is_not_looked_at_over_and_over(
+    world: MakeWorld, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(dispatch, "_LEAST_WAIT", 0)
+    made = started(world, *people(2))
+    made.telegram.answer(*[ChannelDown("down")] * 2)
+    made.read("a.md", a_digest(1))
+    await made.send()
+    made.telegram.answers.clear()
+    gate = asyncio.Event()
+    made.telegram.answer(gate)
+    made.clock.advance(CHANNEL_PAUSE)
+    work = asyncio.create_task(made.send())
+    await until(lambda: made.telegram.at_once == 1)
+    assert await looks_meanwhile(made) < 10
+    gate.set()
+    assert await work == {"sent": 2}
+
+
+async def looks_meanwhile(made: World) -> int:
+    """How often the next due time was asked for while the threads had time for a hundred looks."""
+    before = made.faults.steps.count("outbox.next_due")
+    for _ in range(200):
+        await asyncio.to_thread(int)
+    return made.faults.steps.count("outbox.next_due") - before
 
 
 async def test_an_answer_about_the_message_itself_opens_the_channel_too(world: MakeWorld):
