@@ -88,6 +88,14 @@ def test_a_preview_says_what_is_dead_and_what_is_a_flood(world: MakeWorld) -> No
     assert look.preview(parse("language")).verdict == "flood"
 
 
+@pytest.mark.parametrize(
+    ("found", "papers", "verdict"), [(10, 20, "fine"), (11, 20, "flood"), (19, 19, "fine"), (1, 20, "fine")]
+)
+def test_more_than_half_of_twenty_papers_or_more_are_a_flood(found: int, papers: int, verdict: str) -> None:
+    preview = QueryPreview(query=parse("tool"), days=30, papers=papers, found=found, hits={})
+    assert preview.verdict == verdict
+
+
 def test_a_better_spelling_is_told_where_it_finds_much_more(world: MakeWorld) -> None:
     look = finder(with_papers(world))
     (better,) = look.preview(parse('"language model"')).better

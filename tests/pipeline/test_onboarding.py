@@ -452,7 +452,7 @@ def test_very_many_newcomers_are_registered_and_onboarded_some_at_a_time(
     assert made.store.digests.backlog() == {}
 
 
-@pytest.mark.parametrize(("most", "groups"), [(1, 3), (500_000, 1)])
+@pytest.mark.parametrize(("most", "groups"), [(5, 3), (6, 2), (500_000, 1)])
 def test_newcomers_are_matched_together_while_few_papers_may_match(
     world: MakeWorld, monkeypatch: pytest.MonkeyPatch, most: int, groups: int
 ):

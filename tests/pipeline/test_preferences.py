@@ -173,8 +173,10 @@ def test_a_wrong_query_changes_nothing(world: MakeWorld, query: str) -> None:
 
 
 def test_too_long_a_query_is_refused(world: MakeWorld) -> None:
+    made = world()
+    assert made.preferences.add("chat7", "x" * LONGEST_QUERY, NOW).is_new
     with pytest.raises(ChoiceRefused) as error:
-        world().preferences.add("chat7", "x" * (LONGEST_QUERY + 1), NOW)
+        made.preferences.add("chat7", "x" * (LONGEST_QUERY + 1), NOW)
     assert refused(error) == "too long"
 
 

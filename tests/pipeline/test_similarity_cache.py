@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+from bot.domain.papers import PaperId
+from bot.domain.similarity import Similarity
 from bot.domain.subscriptions import Subscription
 from bot.pipeline.history import paper_history
 from bot.pipeline.planning_runs import Planned
@@ -114,6 +116,24 @@ def test_it_is_made_anew_only_when_it_is_old(world: MakeWorld):
     for _ in range(300):
         cache(frozenset({ALIKE.id}))
     assert cache(frozenset({ALIKE.id})) is not again
+
+
+def test_similarity_is_made_for_the_reasons_of_those_subscriptions_alone_that_like_a_paper(world: MakeWorld):
+    made = world()
+    made.read("a.md", a_digest(LIKED, ALIKE, *OTHERS))
+    cache, wanted = SimilarityCache(made.store.papers), list[frozenset[PaperId]]()
+
+    def counted(liked: frozenset[PaperId]) -> Similarity:
+        wanted.append(liked)
+        return cache(liked)
+
+    alice = a_subscriber(asks=("arabic", LIKES))
+    registry = SubscriberRegistry([alice], counted)
+    paper = made.store.papers.stored([ALIKE.id])[ALIKE.id].paper
+    assert [reason.subscription for reason in registry.reasons(alice, paper, {"arabic"})] == ["arabic"]
+    assert wanted == []
+    assert [reason.subscription for reason in registry.reasons(alice, paper, {"like it"})] == ["like it"]
+    assert wanted == [{LIKED.id}]
 
 
 def test_after_two_hundred_uses_it_is_made_of_what_is_stored_by_then(world: MakeWorld):
