@@ -9,6 +9,7 @@ from bot.domain.delivery import repeat_part
 from bot.domain.errors import QuerySyntaxError
 from bot.domain.papers import PaperId
 from bot.domain.preferences import (
+    LONGEST_NAME,
     LONGEST_QUERY,
     MOST_EXCLUSIONS,
     MOST_SUBSCRIPTIONS,
@@ -151,6 +152,25 @@ def test_another_query_of_the_same_name_gets_a_number(world: MakeWorld) -> None:
     made = with_rag(world)
     assert made.preferences.add("chat7", "vlm", NOW, called="RAG") == AddedSubscription(name="RAG 2")
     assert made.preferences.add("chat7", "llm", NOW, called="RAG") == AddedSubscription(name="RAG 3")
+
+
+def test_a_long_name_with_a_number_is_no_longer_than_others(world: MakeWorld) -> None:
+    made = world()
+    first, second = (made.preferences.add("chat7", query, NOW, called="x" * 999).name for query in "ab")
+    assert len(first) == LONGEST_NAME
+    assert len(second) <= LONGEST_NAME
+    assert second.endswith("… 2")
+
+
+def test_what_changes_is_said_and_what_does_not_is_not(world: MakeWorld) -> None:
+    made, calls = world(), list[None]()
+    made.preferences.on_change(lambda: calls.append(None))
+    made.preferences.add("chat7", "rag", NOW, channel=CHAT)
+    made.preferences.set_weekly("chat7", NOW, weekly=True)
+    assert len(calls) == 2
+    made.preferences.add("chat7", "rag", NOW, channel=CHAT)
+    made.preferences.set_weekly("chat7", NOW, weekly=True)
+    assert len(calls) == 2
 
 
 def test_a_name_of_the_configuration_is_kept_and_said_to_lose(world: MakeWorld) -> None:

@@ -77,11 +77,12 @@ async def test_a_yes_subscribes_once_with_what_was_chosen(world: MakeWorld):
 async def test_who_has_a_configured_channel_there_gets_one_more_subscription(world: MakeWorld):
     made, asked = world(a_subscriber("ann", a_channel("email", "Ann@Example.org"))), Asked()
     service = sign_ups(made, asked)
-    await service.ask(ADDRESS, "rag", NOW)
+    await service.ask(ADDRESS, "rag", NOW, language="zh", timezone="Asia/Tokyo")
     service.confirm(asked.token, NOW)
     assert list(made.registry.subscribers) == ["ann"]
-    assert "rag" in [subscription.name for subscription in made.registry.subscribers["ann"].subscriptions]
-    assert made.registry.subscribers["ann"].language == "en"
+    ann = made.registry.subscribers["ann"]
+    assert "rag" in [subscription.name for subscription in ann.subscriptions]
+    assert (ann.language, ann.timezone.key) == ("en", "UTC")  # their own settings stay
 
 
 async def test_an_address_is_asked_once_a_day_and_again_after_a_yes(world: MakeWorld):
