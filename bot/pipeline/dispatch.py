@@ -161,8 +161,7 @@ class Dispatcher:
 
     def take_channel(self, kind: ChannelKind) -> None:
         """Claim on this channel (again), if there is a publisher for it."""
-        if kind not in self._kinds:
-            self._limiter.forget()
+        self._limiter.forget()
         kinds = {*self._kinds, kind}
         self._kinds = tuple(served for served in self._publishers if served in kinds)
         self.wake()

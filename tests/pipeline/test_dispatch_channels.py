@@ -323,6 +323,22 @@ async def test_a_targets_pace_holds_across_restarts(world: MakeWorld):
     assert len(again.telegram.taken) == 2
 
 
+async def test_what_another_machine_sent_while_it_had_the_channel_counts(world: MakeWorld):
+    pace = {"limits": Limits(per_target=lambda _: Limit(most=3, span=MINUTE))}
+    made = started(world, telegram=pace)
+    other = world(a_subscriber(), first_run=0, telegram=pace, clock=made.clock)
+    made.read("a.md", a_digest(1))
+    assert await made.send() == {"sent": 1}
+    made.dispatcher.leave_channel("telegram")
+    made.read("b.md", a_digest(2))
+    assert await other.send() == {"sent": 1}
+    made.dispatcher.take_channel("telegram")
+    made.read("c.md", a_digest(3))
+    assert await made.send() == {"sent": 1}
+    made.read("d.md", a_digest(4))
+    assert await made.send() == {}
+
+
 async def test_a_state_that_is_busy_while_the_pace_is_asked_only_delays(world: MakeWorld):
     made = started(world, telegram={"limits": Limits(per_target=lambda _: Limit(most=2, span=MINUTE))})
     made.faults.at("deliveries.sends_since", StateLocked("held"))
