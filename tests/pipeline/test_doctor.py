@@ -4,9 +4,10 @@ from datetime import date, timedelta
 
 import pytest
 
-from bot.domain.analysis.findings import Finding
+from bot.domain.analysis.findings import ENOUGH, Finding
 from bot.domain.digests import Problem
 from bot.domain.errors import DigestTooLarge
+from bot.domain.query import document_of
 from bot.domain.subscriptions import Subscription
 from bot.pipeline.doctor import Doctor
 from bot.pipeline.subscribers import SimilarityCache, SubscriberRegistry
@@ -194,9 +195,11 @@ def test_little_noise_is_not_named(world: MakeWorld):
     ] == []
 
 
-def test_with_few_papers_no_spelling_is_tried(world: MakeWorld):
-    made = world(a_subscriber(asks=('"language model"',)))
-    assert list(doctor(made, many(made, 5)).subscriptions()) == []
+@pytest.mark.parametrize(("papers", "found"), [(ENOUGH - 1, []), (ENOUGH, ["spelling"])])
+def test_with_few_papers_no_spelling_is_tried(world: MakeWorld, papers: int, found: list[str]):
+    made = world(a_subscriber(asks=('"language model"', "paper")))
+    kinds_found = [finding.kind for finding in doctor(made, many(made, papers)).subscriptions()]
+    assert [kind for kind in kinds_found if kind == "spelling"] == found
 
 
 def test_the_threshold_of_likes_is_shown(world: MakeWorld):
@@ -216,6 +219,24 @@ def test_the_threshold_of_likes_is_shown(world: MakeWorld):
         ("alice: lost", True),
     ]
     assert "by threshold" in found[0].what
+    assert "not stored" not in found[0].what
+    assert found[1].what.endswith("; not stored, so nothing is near: arxiv:2509.14999")
+
+
+def test_a_paper_just_so_near_as_a_threshold_passes_it(world: MakeWorld, monkeypatch: pytest.MonkeyPatch):
+    made = world()
+    likes = Subscription(name="more", text="like", like=(a_paper(1).id,))
+    made.registry = SubscriberRegistry([a_subscriber(asks=(likes,))], SimilarityCache(made.store.papers))
+    titles = ("Arabic translation", "More Arabic", *(f"Topic{n}" for n in range(20)))
+    entries = (an_entry(n, title=title, summary=title) for n, title in enumerate(titles, start=1))
+    made.read("t/a.md", a_digest(*entries, day=FIRST))
+    similarity = made.registry.matcher.similarity
+    assert similarity is not None
+    (paper,) = made.store.papers.stored([a_paper(2).id]).values()
+    near = similarity.nearness(document_of(paper.paper))[a_paper(1).id]
+    monkeypatch.setattr("bot.pipeline.doctor._STEPS", (near,))
+    (finding,) = (finding for finding in doctor(made, FIRST).subscriptions() if finding.kind == "near")
+    assert finding.figures[f"from {near}"] == 1
 
 
 def test_a_paper_is_not_near_itself(world: MakeWorld):
@@ -232,15 +253,20 @@ def test_a_paper_is_not_near_itself(world: MakeWorld):
     assert {number for name, number in finding.figures.items() if name.startswith("from ")} == {0}
 
 
-def test_so_many_queries_are_tried_and_the_rest_is_said(world: MakeWorld, monkeypatch):
-    monkeypatch.setattr("bot.pipeline.doctor.MOST_SPELLED", 1)
+@pytest.mark.parametrize(
+    ("most", "left_out"), [(1, [("2 more queries", 2)]), (2, [("1 more queries", 1)]), (3, [])]
+)
+def test_so_many_queries_are_tried_and_the_rest_is_said(
+    world: MakeWorld, monkeypatch: pytest.MonkeyPatch, most: int, left_out: list[tuple[str, int]]
+):
+    monkeypatch.setattr("bot.pipeline.doctor.MOST_SPELLED", most)
     made = world(a_subscriber(asks=("language models", "paper", "family")))
     found = [
         subscription
         for subscription in doctor(made, many(made)).subscriptions()
         if subscription.kind == "spelling"
     ]
-    assert [finding.subject for finding in found] == ["2 more queries"]
+    assert [(finding.subject, finding.figures["left_out"]) for finding in found] == left_out
 
 
 def test_a_source_of_any_kind_of_digest_is_looked_at(world: MakeWorld):

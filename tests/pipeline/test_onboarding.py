@@ -247,6 +247,18 @@ def test_a_new_subscription_of_a_known_subscriber_gets_its_newest_matches_once(w
     assert {row.rule for row in again.rows()} == {"new subscription"}
 
 
+def test_who_left_before_a_new_subscription_was_planned_gets_nothing_for_it(world: MakeWorld):
+    made = world(asking("cats"), first_run=2)
+    made.look(*folder(made))
+    made.subscribe(asking("cats", "language models"))
+    made.look_only()
+    assert [run.rule for run in made.store.digests.open_runs()] == ["new subscription"]
+    made.subscribe(BOB)
+    made.look()
+    assert told(made) == []
+    assert told(made, "telegram:2002") == ["1", "2"]
+
+
 def test_a_new_subscription_passes_over_what_was_told_already(world: MakeWorld):
     made = world(asking("language models"), first_run=2)
     made.look(*folder(made))
