@@ -163,6 +163,38 @@ def test_what_cannot_have_a_slot_soon_is_put_back_for_others_to_go_first() -> No
     run(steps)
 
 
+def test_a_slot_that_is_free_just_when_one_gives_up_is_waited_for() -> None:
+    async def steps(limiter: RateLimiter, clock: LoopClock) -> None:
+        limiter.remember(GROUP, [NOW - GROUP_LIMIT.span + AHEAD] * 20)
+        assert await sent(limiter, GROUP)
+        assert clock.now() == NOW + AHEAD
+
+    run(steps)
+
+
+def test_a_target_without_a_wait_has_no_next_moment() -> None:
+    async def steps(limiter: RateLimiter, _: LoopClock) -> None:
+        assert limiter.next_for(PERSON) is None
+        assert await sent(limiter, PERSON)
+        assert limiter.next_for(PERSON) is not None
+        await asyncio.sleep(2)
+        assert limiter.next_for(PERSON) is None
+        async with limiter.slot(PERSON):
+            assert limiter.next_for(PERSON) is None  # nobody knows
+
+    run(steps)
+
+
+def test_a_block_is_over_at_its_end() -> None:
+    async def steps(limiter: RateLimiter, clock: LoopClock) -> None:
+        limiter.block("telegram", clock.now() + timedelta(seconds=1))
+        assert not await sent(limiter, PERSON)
+        await asyncio.sleep(1)
+        assert await sent(limiter, PERSON)
+
+    run(steps)
+
+
 def test_a_block_sends_back_who_waits_but_not_the_probe() -> None:
     async def steps(limiter: RateLimiter, clock: LoopClock) -> None:
         assert await sent(limiter, PERSON)
@@ -245,6 +277,12 @@ def test_a_clock_that_is_set_back_an_hour_makes_nobody_wait_an_hour() -> None:
 def test_a_clock_that_is_set_forward_empties_the_window() -> None:
     window = Window(limit=TWO_A_SECOND, ended=(NOW, NOW))
     assert window.at(NOW + timedelta(hours=1)).is_idle(NOW + timedelta(hours=1))
+
+
+def test_a_message_counts_until_its_span_has_passed() -> None:
+    window = Window(limit=TWO_A_SECOND, ended=(NOW,))
+    assert not window.is_idle(NOW + SECOND - timedelta.resolution)
+    assert window.is_idle(NOW + SECOND)
 
 
 def test_a_limit_of_nothing_is_refused() -> None:
