@@ -75,7 +75,7 @@ def test_many_files_are_taken_in_newest_first(alices: World):
 
 
 @pytest.mark.parametrize(
-    ("most_files", "most_bytes", "batches"), [(64, 150, [2, 2, 1]), (3, 1_000, [3, 2]), (64, 1, [1] * 5)]
+    ("most_files", "most_bytes", "batches"), [(64, 128, [2, 2, 1]), (2, 1_000, [2, 2, 1]), (64, 1, [1] * 5)]
 )
 def test_so_many_files_and_bytes_share_a_transaction(
     alices: World, monkeypatch: pytest.MonkeyPatch, most_files: int, most_bytes: int, batches: list[int]

@@ -1,6 +1,7 @@
 """Planning runs: what a digest changed is planned in parts, while messages go out already."""
 
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 import pytest
@@ -83,6 +84,14 @@ def test_a_digest_that_comes_meanwhile_is_planned_after_it(seven: World):
     seven.ingest.finish_planning(NOW)
     for number in "1234567":
         assert [row.paper[-1] for row in seven.rows() if row.target.endswith(f":{number}")] == ["1", "2"]
+
+
+def test_news_are_planned_before_the_backlog_that_comes_with_them(seven: World):
+    seven.read("a.md", a_digest(1))
+    seven.clock.advance(days=1)
+    old = a_digest(2, day=date(2026, 8, 1))
+    seven.look_only(seven.press.file("old.md", old), seven.press.file("b.md", a_digest(3)))
+    assert [run.rule for run in seven.store.digests.open_runs()] == ["news", "backlog"]
 
 
 def prepared(monkeypatch: pytest.MonkeyPatch) -> list[int]:
