@@ -86,12 +86,18 @@ def test_a_digest_that_comes_meanwhile_is_planned_after_it(seven: World):
         assert [row.paper[-1] for row in seven.rows() if row.target.endswith(f":{number}")] == ["1", "2"]
 
 
-def test_news_are_planned_before_the_backlog_that_comes_with_them(seven: World):
-    seven.read("a.md", a_digest(1))
+def test_news_are_planned_before_the_backlogs_that_come_with_them_by_source(seven: World):
+    press = seven.press
+    seven.look(*(press.file(f"{name}.md", a_digest(n), name) for n, name in enumerate("xyz", start=1)))
     seven.clock.advance(days=1)
-    old = a_digest(2, day=date(2026, 8, 1))
-    seven.look_only(seven.press.file("old.md", old), seven.press.file("b.md", a_digest(3)))
-    assert [run.rule for run in seven.store.digests.open_runs()] == ["news", "backlog"]
+    old = (a_digest(4, day=date(2026, 8, 2)), a_digest(5, day=date(2026, 8, 1)))
+    seven.look_only(
+        press.file("old-y.md", old[0], "y"),
+        press.file("old-x.md", old[1], "x"),
+        press.file("z2.md", a_digest(6), "z"),
+    )
+    runs = [(run.rule, run.source) for run in seven.store.digests.open_runs()]
+    assert runs == [("news", None), ("backlog", "x"), ("backlog", "y")]
 
 
 def prepared(monkeypatch: pytest.MonkeyPatch) -> list[int]:

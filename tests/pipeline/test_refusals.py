@@ -14,7 +14,7 @@ from bot.pipeline.rate_limiter import RateLimiter
 from bot.pipeline.send import SendResult
 from tests.builders import NOW, a_channel, a_digest, a_quiz, a_subscriber, an_edition, an_entry
 from tests.pipeline.conftest import MakeWorld
-from tests.pipeline.dispatching import people, started, until
+from tests.pipeline.dispatching import MINUTE, people, started, until
 from tests.rigs.world import World
 
 RELAY = TargetRefuses("554 5.7.1 relay access denied")
@@ -187,9 +187,9 @@ async def test_the_wait_that_a_service_named_is_kept_whoever_is_still_accepted(w
     assert "telegram" in made.store.incidents.stopped_channels()
 
 
-async def test_a_channel_that_is_told_to_wait_for_hours_is_an_incident(world: MakeWorld):
+async def test_a_channel_that_is_told_to_wait_for_an_hour_or_more_is_an_incident(world: MakeWorld):
     made = started(world, *people(1, "email"))
-    made.email.answer(TryLater("550 5.4.5 daily limit", wait=20 * CHANNEL_PAUSE, scope="channel"))
+    made.email.answer(TryLater("550 5.4.5 daily limit", wait=60 * MINUTE, scope="channel"))
     made.read("a.md", a_digest(1))
     await made.send()
     assert incidents(made) == [("email", STOPPED)]
