@@ -384,6 +384,19 @@ def test_two_machines_take_turns_within_the_matches_of_one_subscriber(
     assert recorded(made) == recorded(made, "bob") == list("12345")
 
 
+def test_a_part_has_no_more_matches_than_its_size_whoever_they_are_of(
+    world: MakeWorld, monkeypatch: pytest.MonkeyPatch
+):
+    for size in ("_FIRST_SIZE", "_SMALLEST", "_LARGEST"):
+        monkeypatch.setattr(planning_runs, size, 4)
+    made = world(first_run=3)
+    made.look(*folder(made, 3))
+    made.subscribe(a_subscriber(), BOB)
+    made.look_only()
+    parts = [made.ingest.continue_planning(NOW) for _ in range(2)]
+    assert [part and part.notices for part in parts] == [4, 2]
+
+
 def test_a_paper_that_comes_while_somebody_is_onboarded_is_news_to_them(
     world: MakeWorld, monkeypatch: pytest.MonkeyPatch
 ):
