@@ -21,7 +21,7 @@ from bot.pipeline.circuit_breaker import CHANNEL_PAUSE, UNKNOWN_IN_A_ROW
 from bot.pipeline.dispatch import IN_FLIGHT
 from tests.builders import NOW, a_channel, a_digest, a_quiz, a_subscriber, an_edition, an_entry
 from tests.pipeline.conftest import MakeWorld
-from tests.pipeline.dispatching import MINUTE, other_steps, people, started, until
+from tests.pipeline.dispatching import MINUTE, another_process, other_steps, people, started, until
 from tests.rigs.world import World
 
 # --- one target never holds up another --------------------------------------------------------------------
@@ -338,6 +338,18 @@ async def test_what_another_machine_sent_while_it_had_the_channel_counts(world: 
     assert await made.send() == {"sent": 1}
     made.read("d.md", a_digest(4))
     assert await made.send() == {}
+
+
+async def test_what_another_process_is_sending_does_not_count_as_late(
+    world: MakeWorld, caplog: pytest.LogCaptureFixture
+):
+    caplog.set_level("INFO")
+    made = started(world, *people(2))
+    made.read("a.md", a_digest(1))
+    with another_process(made):
+        assert await made.send() == {"sent": 1}
+    (record,) = (record for record in caplog.records if record.getMessage() == "deliveries.done")
+    assert record.__dict__["oldest_seconds"] == 0
 
 
 async def test_a_state_that_is_busy_while_the_pace_is_asked_only_delays(world: MakeWorld):
