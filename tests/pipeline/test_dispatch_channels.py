@@ -324,9 +324,9 @@ async def test_a_targets_pace_holds_across_restarts(world: MakeWorld):
 
 
 async def test_what_another_machine_sent_while_it_had_the_channel_counts(world: MakeWorld):
-    pace = {"limits": Limits(per_target=lambda _: Limit(most=3, span=MINUTE))}
-    made = started(world, telegram=pace)
-    other = world(a_subscriber(), first_run=0, telegram=pace, clock=made.clock)
+    three_a_minute = {"limits": Limits(per_target=lambda _: Limit(most=3, span=MINUTE))}
+    made = started(world, telegram=three_a_minute)
+    other = world(a_subscriber(), first_run=0, telegram=three_a_minute, clock=made.clock)
     made.read("a.md", a_digest(1))
     assert await made.send() == {"sent": 1}
     made.dispatcher.leave_channel("telegram")
