@@ -27,8 +27,8 @@ demo: $(VENV)/.installed ## show an alert, a mail, a quiz and a feed; nothing is
 # These tests cover domain and pipeline completely. All others run without the tracer, which before Python 3.14 doubles
 # their time.
 TRACED := tests/domain tests/pipeline tests/adapters/store/test_quizzes.py
-# One process more than processors, because some tests wait.
-PROCESSES ?= $(shell expr 1 + $$(getconf _NPROCESSORS_ONLN))
+# Two processes more than processors, because some tests wait.
+PROCESSES ?= $(shell expr 2 + $$(getconf _NPROCESSORS_ONLN))
 TESTS ?=
 # Compiled files are kept, for the next run and for processes that tests start.
 test: export PYTHONDONTWRITEBYTECODE :=
