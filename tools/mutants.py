@@ -339,7 +339,10 @@ def run(chosen: Sequence[Mutant], reach: Reach) -> Iterator[tuple[Mutant, str, f
             mutant, began = running.pop(pid)
             code = os.waitstatus_to_exitcode(status)
             timed_out = code in (-signal.SIGPROF, -signal.SIGALRM)
-            outcome = "timeout" if timed_out else OUTCOMES.get(code, f"error {code}")
+            # Any other signal is a crash, as of one that fills its memory.
+            outcome = (
+                "timeout" if timed_out else "killed" if code < 0 else OUTCOMES.get(code, f"error {code}")
+            )
             yield mutant, outcome, time.monotonic() - began
 
 
@@ -388,6 +391,11 @@ def main() -> int:
 
 
 EQUIVALENT: dict[tuple[str, str, str], str] = {
+    (
+        "bot/domain/query/index/arrays.py",
+        "if size > len(self.array):",
+        "if size >= len(self.array):",
+    ): "a column that is just large enough grows once more; what it holds stays the same",
     (
         "bot/domain/query/index/arrays.py",
         "if size > len(self._last):",
@@ -554,6 +562,11 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "if self._cursor < name <= cursor and name in self.matcher.subscribers",
         "if self._cursor <= name <= cursor and name in self.matcher.subscribers",
     ): "the last one of the part before is marked as onboarded again, with the same subscriptions",
+    (
+        "bot/pipeline/feeds.py",
+        "if matcher is not self._cache_matcher or len(self._cache) > _MOST_CACHED:",
+        "if matcher is not self._cache_matcher or len(self._cache) >= _MOST_CACHED:",
+    ): "one entry less is kept; entries that are made again are the same",
 }
 """Mutants that no test can kill, each with the reason why it changes nothing."""
 

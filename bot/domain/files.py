@@ -226,7 +226,7 @@ def digest_name(relative: str) -> str:
     for its middle.
     """
     text = unicodedata.normalize("NFC", relative)
-    name = text if text.isascii() and text.isprintable() else "".join(map(_visible, text))
+    name = text if text.isprintable() else "".join(map(_visible, text))
     if len(name) <= LONGEST_NAME:
         return name
     digest = hashlib.sha256(name.encode()).hexdigest()[:12]

@@ -23,6 +23,7 @@ from bot.domain.text import (
     sentences,
     unescape,
     units,
+    without_latex,
 )
 
 
@@ -133,6 +134,12 @@ def test_plain_words_are_left_alone(words: list[str]) -> None:
 def test_hostile_texts_are_read_in_time(text: str) -> None:
     assert plain_text(text)
     assert clean_summary(text)
+
+
+@pytest.mark.parametrize(("depth", "read"), [(19, True), (20, False)])
+def test_a_formula_nested_too_deep_stays_as_it_is_written(depth: int, read: bool) -> None:
+    formula = f"${'{' * depth}x_1{'}' * depth}$"
+    assert without_latex(formula) == ("x₁" if read else formula)
 
 
 @given(st.text())

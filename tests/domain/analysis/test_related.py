@@ -49,6 +49,13 @@ def test_the_papers_of_one_subject_are_near_and_no_others() -> None:
     assert index.near(document_of(PAPERS[2]), 1) == [2]
 
 
+def test_words_of_up_to_a_quarter_of_the_papers_tell_of_their_subject() -> None:
+    papers = [about(number, "graph" if number < 5 else f"subject{number}") for number in range(20)]
+    assert sorted(an_index(*papers).near(document_of(papers[0]), 9)) == [0, 1, 2, 3, 4]
+    papers[5] = about(5, "graph")
+    assert an_index(*papers).near(document_of(papers[0]), 9) == []
+
+
 def test_papers_that_are_added_later_are_found_as_well() -> None:
     index = an_index(*PAPERS)
     index.add([(77, document_of(about(99, "arabic", "gamma")))])

@@ -266,6 +266,7 @@ def test_a_loaded_index_is_the_saved_one(found: list[Query], papers: list[Docume
     data = index.to_bytes(stamp="today")
     for copy in (data, bytearray(data)):
         loaded = Index.from_bytes(copy, stamp="today")
+        assert len(loaded) == len(index) == len(found) - 1
         assert list(loaded.matches(papers)) == list(index.matches(papers))
         assert loaded.to_bytes(stamp="today") == data
         assert loaded.add(found[0]) == 0

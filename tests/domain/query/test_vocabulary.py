@@ -41,6 +41,7 @@ def test_a_full_vocabulary_is_followed_by_a_new_one(limit: str, monkeypatch: pyt
     monkeypatch.setattr(f"bot.domain.query.vocabulary.{limit}", 8)
     monkeypatch.setattr(PieceVocabulary, "current", PieceVocabulary())
     first = vocabulary()
+    assert vocabulary() is first
     old = document("graph theory of trees and nets and sets")
     index = Index([parse("graph"), parse("tree"), parse("net")])
     assert list(index.matches([old])) == [(0, 0), (1, 0), (2, 0)]
