@@ -74,7 +74,9 @@ class Tracer:
         for package in ("bot.domain", "bot.pipeline"):
             for module in pkgutil.walk_packages(import_module(package).__path__, f"{package}."):
                 import_module(module.name)
-        self._coverage.stop()
+        # In a worker there is another one below it, which pytest-cov never uses and which would trace on in its place.
+        while (running := Coverage.current()) is not None:
+            running.stop()
         self._runs = False
 
     @pytest.hookimpl(wrapper=True)
