@@ -109,7 +109,7 @@ def schedule_text(schedule: Schedule) -> str:
 
 
 def parse_said_schedule(text: str) -> Schedule:
-    """The schedule in the words of the configuration, of `schedule_in_words`, or like them: `8:00`, `每周一 8:00`.
+    """The schedule that somebody typed: as in the configuration, as `schedule_in_words` shows it, or like `8:00` or `周一 8:00`.
 
     Raises ValueError as `parse_schedule`.
     """

@@ -125,9 +125,12 @@ async def test_one_message_tries_a_stopped_channel_before_the_others_follow(worl
     assert made.store.incidents.stopped_channels() == {}
 
 
-async def test_while_one_message_tries_a_channel_no_other_does(world: MakeWorld):
-    made = started(world, *people(3))
-    made.telegram.answer(*[ChannelDown("down")] * 3)
+async def probing(
+    world: MakeWorld, persons: int
+) -> tuple[World, asyncio.Event, asyncio.Task[dict[str, int]]]:
+    """A world in which one message tries a channel that was down, what lets it go on, and the work."""
+    made = started(world, *people(persons))
+    made.telegram.answer(*[ChannelDown("down")] * persons)
     made.read("a.md", a_digest(1))
     await made.send()
     made.telegram.answers.clear()
@@ -136,6 +139,11 @@ async def test_while_one_message_tries_a_channel_no_other_does(world: MakeWorld)
     made.clock.advance(CHANNEL_PAUSE)
     work = asyncio.create_task(made.send())
     await until(lambda: made.telegram.at_once == 1)
+    return made, gate, work
+
+
+async def test_while_one_message_tries_a_channel_no_other_does(world: MakeWorld):
+    made, gate, work = await probing(world, 3)
     before = made.faults.steps.count("incidents.stopped_channels")
     made.dispatcher.wake()
     await until(lambda: made.faults.steps.count("incidents.stopped_channels") > before)
@@ -164,16 +172,7 @@ async def test_a_channel_that_is_probed_is_not_looked_at_over_and_over(
     world: MakeWorld, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(dispatch, "_LEAST_WAIT", 0)
-    made = started(world, *people(2))
-    made.telegram.answer(*[ChannelDown("down")] * 2)
-    made.read("a.md", a_digest(1))
-    await made.send()
-    made.telegram.answers.clear()
-    gate = asyncio.Event()
-    made.telegram.answer(gate)
-    made.clock.advance(CHANNEL_PAUSE)
-    work = asyncio.create_task(made.send())
-    await until(lambda: made.telegram.at_once == 1)
+    made, gate, work = await probing(world, 2)
     assert await looks_meanwhile(made) < 10
     gate.set()
     assert await work == {"sent": 2}

@@ -201,14 +201,13 @@ def _refusal(language: PageLanguage, error: QuerySyntaxError | ChoiceRefused, qu
 def _settings(person: Subscriber, choices: Choices, texts: Texts) -> dict[str, str]:
     """The values of the settings, as they are typed."""
     quiet = person.quiet_hours
-    times = [channel.deliver for channel in _timed_channels(person)]
-    if choices.deliver:
-        times = [parse_schedule(choices.deliver)]
+    configured = next((channel.deliver for channel in _timed_channels(person)), None)
+    deliver = parse_schedule(choices.deliver) if choices.deliver else configured
     return {
         "timezone": str(person.timezone),
         "language": person.language,
         "quiet_hours": f"{quiet.start:%H:%M}-{quiet.end:%H:%M}" if quiet else "off",
-        "deliver": schedule_in_words(times[0], texts.language) if times else "",
+        "deliver": schedule_in_words(deliver, texts.language) if deliver else "",
     }
 
 
