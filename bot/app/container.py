@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import random
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import partial
@@ -136,81 +136,85 @@ def build_container(
 
     `wrap` is called with each publisher and returns the one to use; with `metrics` their sends are measured.
 
-    Raises StateError if the state cannot be used.
+    Raises StateError if the state cannot be used; then it is closed again.
     """
     clock = clock or SystemClock()
-    store = Store(state_url or settings.state, folder=settings.state_folder)
-    index_cache = IndexCache(_saved_index(settings, clock)) if state_url is None else None
-    registry = SubscriberRegistry(
-        subscribers,
-        SimilarityCache(store.papers),
-        index_cache,
-        store.preferences,
-        channels.CAPABILITIES,
-    )
-    tokens = tokens or store.tokens
-    feeds = FeedBuilder(store.papers, tokens, registry, _site(settings))
-    answer_quiz = partial(answered, min_confidence=settings.quiz.min_confidence)
-    writer = feed_writer or _feed_folder(settings, clock)
-    parts = Parts(settings=settings, feeds=feeds, feed_writer=writer, chats=chats or store.chats)
-    if publishers is None:
-        publishers = channels.publishers(parts)
-    else:  # they replace those that talk to services; feeds are still written
-        publishers = {**publishers, **channels.publishers(parts, only_documents=True)}
-    publishers = {kind: wrap(publisher) for kind, publisher in publishers.items()}
-    confirmations = next(
-        (publisher for publisher in publishers.values() if isinstance(publisher, Confirmations)), None
-    )
-    if metrics is not None:
-        publishers = {kind: metrics.timed(publisher) for kind, publisher in publishers.items()}
-    builder = MessageBuilder(
-        store.deliveries, store.papers, tokens, registry, answer_quiz, channels.CAPABILITIES
-    )
-    preferences = Preferences(store.preferences, registry, store.deliveries, store.papers)
-    quizzes = build_quizzes(settings, store, registry, answer_quiz)
-    incidents = IncidentLog(store.incidents, registry, channels.CAPABILITIES, settings.source_alarm.to)
-    dispatcher = Dispatcher(
-        outbox=store.outbox,
-        deliveries=store.deliveries,
-        stops=store.incidents,
-        builder=builder,
-        publishers=publishers,
-        incidents=incidents,
-        clock=clock,
-        rng=rng or random.Random(),  # noqa: S311 - jitter, not secrets
-        rules=channels.send_rules(settings),
-    )
-    return Container(
-        settings=settings,
-        store=store,
-        clock=clock,
-        registry=registry,
-        builder=builder,
-        ingest=Ingest(
-            store.digests,
-            registry,
-            RunPlanner(store.digests, store.full_text, first_run=settings.first_run_limit),
-            _read_digest,
-            _peek_date,
-        ),
-        fetcher=build_fetcher(settings, store, clock, rng),
-        finder=PaperFinder(store.full_text, store.papers),
-        feeds=feeds,
-        feed_writer=writer,
-        feed_files=FeedFiles(feeds, writer, incidents),
-        publishers=publishers,
-        dispatcher=dispatcher,
-        incidents=incidents,
-        quizzes=quizzes,
-        look_backs=LookBacks(
-            store.preferences, preferences, registry, store.papers, store.incidents, quizzes.stats
-        ),
-        sign_ups=build_sign_ups(settings, store, tokens, preferences, confirmations),
-        reports=build_report_reader(settings, store, tokens, incidents),
-        answer_quiz=answer_quiz,
-        preferences=preferences,
-        metrics=metrics,
-    )
+    with ExitStack() as unfinished:
+        store = Store(state_url or settings.state, folder=settings.state_folder)
+        unfinished.callback(store.close)
+        index_cache = IndexCache(_saved_index(settings, clock)) if state_url is None else None
+        registry = SubscriberRegistry(
+            subscribers,
+            SimilarityCache(store.papers),
+            index_cache,
+            store.preferences,
+            channels.CAPABILITIES,
+        )
+        tokens = tokens or store.tokens
+        feeds = FeedBuilder(store.papers, tokens, registry, _site(settings))
+        answer_quiz = partial(answered, min_confidence=settings.quiz.min_confidence)
+        writer = feed_writer or _feed_folder(settings, clock)
+        parts = Parts(settings=settings, feeds=feeds, feed_writer=writer, chats=chats or store.chats)
+        if publishers is None:
+            publishers = channels.publishers(parts)
+        else:  # they replace those that talk to services; feeds are still written
+            publishers = {**publishers, **channels.publishers(parts, only_documents=True)}
+        publishers = {kind: wrap(publisher) for kind, publisher in publishers.items()}
+        confirmations = next(
+            (publisher for publisher in publishers.values() if isinstance(publisher, Confirmations)), None
+        )
+        if metrics is not None:
+            publishers = {kind: metrics.timed(publisher) for kind, publisher in publishers.items()}
+        builder = MessageBuilder(
+            store.deliveries, store.papers, tokens, registry, answer_quiz, channels.CAPABILITIES
+        )
+        preferences = Preferences(store.preferences, registry, store.deliveries, store.papers)
+        quizzes = build_quizzes(settings, store, registry, answer_quiz)
+        incidents = IncidentLog(store.incidents, registry, channels.CAPABILITIES, settings.source_alarm.to)
+        dispatcher = Dispatcher(
+            outbox=store.outbox,
+            deliveries=store.deliveries,
+            stops=store.incidents,
+            builder=builder,
+            publishers=publishers,
+            incidents=incidents,
+            clock=clock,
+            rng=rng or random.Random(),  # noqa: S311 - jitter, not secrets
+            rules=channels.send_rules(settings),
+        )
+        container = Container(
+            settings=settings,
+            store=store,
+            clock=clock,
+            registry=registry,
+            builder=builder,
+            ingest=Ingest(
+                store.digests,
+                registry,
+                RunPlanner(store.digests, store.full_text, first_run=settings.first_run_limit),
+                _read_digest,
+                _peek_date,
+            ),
+            fetcher=build_fetcher(settings, store, clock, rng),
+            finder=PaperFinder(store.full_text, store.papers),
+            feeds=feeds,
+            feed_writer=writer,
+            feed_files=FeedFiles(feeds, writer, incidents),
+            publishers=publishers,
+            dispatcher=dispatcher,
+            incidents=incidents,
+            quizzes=quizzes,
+            look_backs=LookBacks(
+                store.preferences, preferences, registry, store.papers, store.incidents, quizzes.stats
+            ),
+            sign_ups=build_sign_ups(settings, store, tokens, preferences, confirmations),
+            reports=build_report_reader(settings, store, tokens, incidents),
+            answer_quiz=answer_quiz,
+            preferences=preferences,
+            metrics=metrics,
+        )
+        unfinished.pop_all()
+        return container
 
 
 def build_sign_ups(

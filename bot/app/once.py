@@ -27,6 +27,7 @@ from bot.domain.subscriptions import Subscriber
 from bot.pipeline.feeds import remove_orphan_feeds
 from bot.pipeline.ingest import IngestResult
 from bot.pipeline.ports import Publisher
+from bot.pipeline.ports.outbox import Counts
 
 _WAIT_FOR_FILES = timedelta(seconds=10)
 """For files that are still being written."""
@@ -53,6 +54,8 @@ class OnceResult:
     ingest: IngestResult
     ends: Counter[str]
     """Number of deliveries by the state they ended in."""
+    counts: Counts
+    """Of the state after the pass."""
     feeds_error: str | None = None
     """Why the feed files could not be written."""
 
@@ -90,7 +93,8 @@ async def run_once(container: Container, scan: FolderScan) -> OnceResult:
         due = await container.dispatcher.next_due()
         now = container.clock.now()
         if due is None or due > min(now + _WAIT_FOR_RATE_LIMIT, give_up):
-            return OnceResult(ingest=result, ends=ends, feeds_error=container.feed_files.error)
+            counts = await asyncio.to_thread(container.store.deliveries.counts, now)
+            return OnceResult(ingest=result, ends=ends, counts=counts, feeds_error=container.feed_files.error)
         await asyncio.sleep(max((due - now).total_seconds(), 0.05))
 
 

@@ -11,12 +11,15 @@ from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
 from email.policy import default
 from pathlib import Path
+from typing import Any, NoReturn
 
 import pytest
 
 from bot.adapters.feeds.folder import FeedFolder
 from bot.adapters.heartbeat import notify_systemd, watchdog_interval
 from bot.adapters.metrics import Metrics, TimedPublisher
+from bot.adapters.store import Store
+from bot.app import container as container_module
 from bot.app import service, tasks
 from bot.app.config.settings import Settings, load_settings
 from bot.app.config.subscriptions import SubscriptionsReloader, load_subscribers
@@ -396,6 +399,28 @@ def test_a_state_that_cannot_be_used_is_not_waited_for() -> None:
     with pytest.raises(StateDamaged):
         wait_for_state(away, sleep=away.sleep, elapsed=away.elapsed)
     assert away.slept == 0
+
+
+def test_a_state_that_gets_lost_while_the_service_starts_is_closed_before_the_next_try(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[Store] = []
+
+    class Watched(Store):
+        def __init__(self, *arguments: Any, **more: Any) -> None:
+            super().__init__(*arguments, **more)
+            opened.append(self)
+
+    def lost(*_: object) -> NoReturn:
+        raise StateUnavailable("the disk is gone")
+
+    monkeypatch.setattr(container_module, "Store", Watched)
+    monkeypatch.setattr(container_module, "SubscriberRegistry", lost)
+    with pytest.raises(StateUnavailable, match="the disk is gone"):
+        container_of(home)
+    (store,) = opened
+    with pytest.raises(StateError, match="the state is closed"):
+        store.deliveries.counts(NOW)
 
 
 def test_the_service_manager_is_told_where_it_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

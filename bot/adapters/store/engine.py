@@ -29,7 +29,7 @@ from sqlalchemy.exc import (
     OperationalError,
 )
 from sqlalchemy.exc import TimeoutError as PoolExhausted
-from sqlalchemy.pool import QueuePool
+from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
 from bot.adapters.atomic_file import draft_of, private_folder
 from bot.adapters.store.schema import HEAD, deliveries, meta, metadata
@@ -64,17 +64,32 @@ def open_engine(url: str, patience: timedelta = PATIENCE) -> Engine:
     return engine
 
 
+class _ConnectionPool(QueuePool):
+    """A pool that can be closed for good."""
+
+    closed = False
+
+    def close(self) -> None:
+        """Close the idle connections now, those that a thread still uses when it gives them back, and make no more."""
+        self.closed = True
+        self.dispose()
+
+    def _do_get(self) -> ConnectionPoolEntry:
+        if self.closed:
+            raise StateError("the state is closed")
+        return super()._do_get()
+
+    def _do_return_conn(self, record: ConnectionPoolEntry) -> None:
+        super()._do_return_conn(record)
+        if self.closed:
+            self.dispose()
+
+
 def close_engine(engine: Engine) -> None:
-    """Close every connection: the idle ones now, those that a thread still uses when it gives them back."""
+    """Close every connection, as `_ConnectionPool.close` does."""
     pool = engine.pool
-    engine.dispose()
-    event.listen(pool, "checkin", _close_returned)
-    pool.dispose()  # what was given back in between
-
-
-def _close_returned(connection: Any, _record: object) -> None:
-    if connection is not None:
-        connection.close()
+    assert isinstance(pool, _ConnectionPool)
+    pool.close()
 
 
 def _bring_up_to_date(engine: Engine) -> None:
@@ -189,7 +204,7 @@ def _sqlite_engine(url: URL, patience: timedelta) -> Engine:
         _prepare_file(Path(url.database))
     engine = create_engine(
         url,
-        poolclass=QueuePool,
+        poolclass=_ConnectionPool,
         connect_args={"timeout": patience.total_seconds(), "check_same_thread": False},
     )
     event.listen(engine, "connect", lambda connection, _record: _set_up_sqlite(connection, patience))
@@ -317,6 +332,7 @@ def _postgresql_engine(url: URL, patience: timedelta) -> Engine:
     try:
         engine = create_engine(
             url.set(drivername="postgresql+psycopg"),
+            poolclass=_ConnectionPool,
             pool_size=_CONNECTIONS,
             max_overflow=_MORE_CONNECTIONS,
             connect_args=_arguments(url, settings),

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
@@ -197,8 +198,7 @@ def silent_subscriptions(
 
     if not settings.has_state:
         return []
-    store = Store(settings.state)
-    try:
+    with closing(Store(settings.state)) as store:
         subscribers = everybody(store, subscribers)
         newest = store.papers.newest(1)
         if not newest:
@@ -210,8 +210,6 @@ def silent_subscriptions(
             if paper.latest is None or paper.latest >= last - SILENCE
         ]
         matches = SubscriptionMatcher(subscribers, SimilarityCache(store.papers)).matches(papers)
-    finally:
-        store.close()
     alive = {
         (subscriber, subscription.name)
         for subscriber, by_paper in matches.items()

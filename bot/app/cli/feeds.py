@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated
 
@@ -51,16 +52,13 @@ def feeds(
     from bot.adapters.store import Store
 
     settings, subscribers = load(context, config)
-    store = Store(settings.state) if settings.has_state else None
-    if store is not None:
-        subscribers = everybody(store, subscribers)
-    try:
+    with ExitStack() as stack:
+        store = stack.enter_context(closing(Store(settings.state))) if settings.has_state else None
+        if store is not None:
+            subscribers = everybody(store, subscribers)
         if renew is not None:
             _renew(renew, settings, subscribers, store)
         addresses = feed_addresses(settings, subscribers, store)
-    finally:
-        if store is not None:
-            store.close()
     if as_json:
         say_json({"feeds": [asdict(address) for address in addresses]})
         return
@@ -134,7 +132,5 @@ def _renew(
         raise UsageError(f"{subscriber.id}'s feed has no address yet; the first `paperboy run` makes it")
     store.tokens.renew(subscriber.id)
     container = build_container(settings, subscribers, publishers={})
-    try:
+    with closing(container.store):
         container.feeds.write_for(container.feed_writer, subscriber.id)  # the file names its own address
-    finally:
-        container.store.close()

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -69,12 +70,9 @@ def fetch_sources(
 
     log = logging.getLogger("bot.pipeline.sources")
     log.setLevel(max(log.getEffectiveLevel(), logging.ERROR))  # the command prints unreachable sources itself
-    store = Store(settings.state)
-    try:
+    with closing(Store(settings.state)) as store:
         fetcher = fetcher_of(settings, store)
         return asyncio.run(fetcher.fetch_due() if due else fetcher.fetch(names, done=done))
-    finally:
-        store.close()
 
 
 def fetcher_of(settings: "Settings", store: "Store") -> "Fetcher":

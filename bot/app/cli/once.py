@@ -58,12 +58,9 @@ def once(
     if dry_run:
         return _dry_run(settings, subscribers, scan, as_json=as_json, verbose=verbose)
     check_recipients(settings, subscribers)
-    container = build_container(settings, subscribers)
-    result = asyncio.run(run_and_close(container, scan))
-    counts = container.store.deliveries.counts(container.clock.now())
-    container.store.close()
+    result = asyncio.run(run_and_close(build_container(settings, subscribers), scan))
     unreadable = bool(unusable(scan.skipped))
-    stuck = needs_a_look(counts) or unreadable or result.ingest.unread or result.feeds_error
+    stuck = needs_a_look(result.counts) or unreadable or result.ingest.unread or result.feeds_error
     code = NEEDS_A_LOOK if stuck else 0
     _say_result(result, settings, scan, fetched, as_json=as_json, verbose=verbose)
     if code and not as_json:

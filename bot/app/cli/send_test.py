@@ -1,6 +1,7 @@
 """`paperboy test`: sends one real paper, with its quiz, to each channel of a subscriber."""
 
 from collections.abc import Sequence
+from contextlib import closing
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -51,15 +52,12 @@ def send_test(
         start_logs(verbose)
     else:
         no_logs()
-    store = Store(settings.state)
-    try:
+    with closing(Store(settings.state)) as store:
         subscriber = find_subscriber(name, everybody(store, subscribers))
         check_recipients(settings, [subscriber])
         paper = choose_paper(subscriber, store)
         messages = asyncio.run(send_sample(settings, subscriber, paper, store=store))
         feeds = [address for address in feed_addresses(settings, [subscriber], store) if address.subscriber]
-    finally:
-        store.close()
     if as_json:
         say_json(
             {

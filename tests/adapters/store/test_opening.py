@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import event, text
 from sqlalchemy.exc import ProgrammingError
+from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
 from bot.adapters.store import Store, engine
 from bot.adapters.store.engine import reading, writing
@@ -196,6 +197,29 @@ def test_a_connection_in_use_when_its_store_closes_is_closed_when_it_comes_back(
         assert own.execute("SELECT 1").fetchone() == (1,)
     with pytest.raises(sqlite3.ProgrammingError, match="closed"):
         own.execute("SELECT 1")
+
+
+def test_a_connection_that_comes_back_just_as_its_store_closes_is_closed(
+    made: Path, monkeypatch: pytest.MonkeyPatch
+):
+    store = Store(f"sqlite:///{made}")
+    give_back = QueuePool._do_return_conn
+
+    def closing_first(pool: QueuePool, record: ConnectionPoolEntry) -> None:
+        store.close()
+        give_back(pool, record)
+
+    with reading(store._engine) as connection:
+        own = driver(connection)
+        monkeypatch.setattr(QueuePool, "_do_return_conn", closing_first)
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        own.execute("SELECT 1")
+
+
+def test_a_closed_store_makes_no_connection(store: Store):
+    store.close()
+    with pytest.raises(StateError, match="the state is closed"):
+        store.deliveries.counts(NOW)
 
 
 def test_a_torn_state_is_called_damaged(made: Path):
