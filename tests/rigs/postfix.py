@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -108,8 +109,10 @@ class Postfix:
         self.start()
 
     def abort(self) -> None:
-        """End it at once, whatever it is doing."""
+        """End it at once, whatever it is doing; it has ended then, so that it can be started again."""
         self._command("abort")
+        while self._run("status").returncode == 0:
+            time.sleep(0.01)
 
     def inbox(self, user: str) -> list[bytes]:
         """The mails that were delivered to that user, oldest first."""
@@ -121,10 +124,13 @@ class Postfix:
         return (self.folder / "log").read_text()
 
     def _command(self, what: str) -> None:
-        done = subprocess.run(
+        done = self._run(what)
+        assert done.returncode == 0, done.stderr + (self.log if (self.folder / "log").exists() else "")
+
+    def _run(self, what: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
             ["postfix", "-c", str(self.folder / "conf"), what], check=False, capture_output=True, text=True
         )
-        assert done.returncode == 0, done.stderr + (self.log if (self.folder / "log").exists() else "")
 
 
 @contextmanager
