@@ -27,7 +27,7 @@ from typing import TypeVar
 from benchmarks.drawn import Draw, Drawn, corpus_folder, papers
 from benchmarks.rivals import Hit, Patterns, Postgres, Sqlite
 from bot.domain.papers import Paper
-from bot.domain.query import Document, Matcher, document_of
+from bot.domain.query import Document, QueryEvaluator, document_of
 from bot.domain.query.index.index import Index
 from bot.domain.query.vocabulary import vocabulary
 
@@ -223,7 +223,7 @@ def compare(
     sample = sorted(random.Random(SEED).sample(range(len(drawn)), min(COMPARED, len(drawn))))
     index_of = {number: index for index, number in enumerate(sample)}
     expected = [(index_of[number], paper) for number, paper in found if number in index_of]
-    plain = sorted(Matcher([drawn[number].query for number in sample]).matches(day))
+    plain = sorted(QueryEvaluator([drawn[number].query for number in sample]).matches(day))
     line(f"same as the plain evaluation of {len(sample):,}", "yes" if plain == expected else "NO")
 
     sqlite = Sqlite(day)

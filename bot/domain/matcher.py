@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from bot.domain.digests import Change
 from bot.domain.notices import Notices
 from bot.domain.papers import Paper, PaperId
-from bot.domain.query import Document, Matcher, Query, document_of, match
+from bot.domain.query import Document, Query, QueryEvaluator, document_of, match
 from bot.domain.similarity import Similarity, SimilarityOf
 from bot.domain.subscriptions import Subscriber, Subscription
 
@@ -288,13 +288,13 @@ class PreparedQueries:
         self._queries = queries
         self._build_index = build_index
         self._lock = Lock()
-        self._prepared: Matcher | PersistentIndex | None = None
+        self._prepared: QueryEvaluator | PersistentIndex | None = None
 
     def matches(self, documents: Sequence[Document]) -> list[tuple[int, int]]:
         """(query, document) by number, of each match, by query, then by document."""
         with self._lock:
             prepared = self._prepare()
-            if isinstance(prepared, Matcher):
+            if isinstance(prepared, QueryEvaluator):
                 return sorted(prepared.matches(documents))
             return _in_order(*prepared.hits(documents), len(documents))
 
@@ -319,16 +319,16 @@ class PreparedQueries:
     @property
     def index(self) -> "PersistentIndex | None":
         """The index; None where none was built so far."""
-        return None if isinstance(self._prepared, Matcher) else self._prepared
+        return None if isinstance(self._prepared, QueryEvaluator) else self._prepared
 
-    def _prepare(self) -> "Matcher | PersistentIndex":
+    def _prepare(self) -> "QueryEvaluator | PersistentIndex":
         if self._prepared is None:
             self._prepared = self._build()
         return self._prepared
 
-    def _build(self) -> "Matcher | PersistentIndex":
+    def _build(self) -> "QueryEvaluator | PersistentIndex":
         if len(self._queries) < INDEXED_FROM:
-            return Matcher(self._queries)
+            return QueryEvaluator(self._queries)
         if self._build_index is not None:
             return self._build_index(self._queries)
         from bot.domain.query.index.index import PersistentIndex

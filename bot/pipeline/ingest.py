@@ -20,7 +20,7 @@ from bot.pipeline.planning_runs import MatchedRun, NewRun, Planned, RunPlanner, 
 from bot.pipeline.ports import DigestReader
 from bot.pipeline.ports.papers import (
     DigestStore,
-    FileMark,
+    FileRecord,
     IngestTransaction,
     ReadDigest,
     StateView,
@@ -248,7 +248,7 @@ class Ingest:
             for file in read:
                 result.add(self._store_alone(file, now, imported=imported))
 
-    def _store_alone(self, file: ReadDigest | FileMark, now: datetime, *, imported: bool) -> IngestResult:
+    def _store_alone(self, file: ReadDigest | FileRecord, now: datetime, *, imported: bool) -> IngestResult:
         try:
             return self._store([file], now, imported=imported)
         except StateError:
@@ -256,10 +256,12 @@ class Ingest:
         except Exception as error:
             log.exception("ingest.digest_failed", extra={"file": file.name})
             why = _our_fault(error)
-            self._store([FileMark(name=file.name, sha256=file.sha256, error=why)], now, imported=imported)
+            self._store([FileRecord(name=file.name, sha256=file.sha256, error=why)], now, imported=imported)
             return IngestResult(problems=[(file.name, 0, why)])
 
-    def _store(self, read: Sequence[ReadDigest | FileMark], now: datetime, *, imported: bool) -> IngestResult:
+    def _store(
+        self, read: Sequence[ReadDigest | FileRecord], now: datetime, *, imported: bool
+    ) -> IngestResult:
         while True:
             try:
                 return self._store_once(read, now, imported=imported)
@@ -267,7 +269,7 @@ class Ingest:
                 self.finish_planning(now)
 
     def _store_once(
-        self, read: Sequence[ReadDigest | FileMark], now: datetime, *, imported: bool
+        self, read: Sequence[ReadDigest | FileRecord], now: datetime, *, imported: bool
     ) -> IngestResult:
         matcher = self._registry.matcher
         # Outside of the transaction, so that others can write while papers are matched.
@@ -278,7 +280,7 @@ class Ingest:
             fresh, batch = comparison.fresh, comparison.batch
             tx.save_digests(fresh, now)
             # An imported folder may hold much that is no digest; `run` would name it as unreadable for ever.
-            tx.save_files([mark for mark in comparison.marks if not (imported and mark.error)])
+            tx.save_files([file for file in comparison.records if not (imported and file.error)])
             _save_sources(tx, read, now)
             batch.save(tx, now)
             planned = self._planner.begin(tx, comparison.runs, now)
@@ -303,7 +305,7 @@ class Ingest:
 
     def _read(
         self, fresh: Sequence["_FreshFile"], result: IngestResult, today: date, *, imported: bool
-    ) -> Iterator[ReadDigest | FileMark]:
+    ) -> Iterator[ReadDigest | FileRecord]:
         for file in fresh:
             name, sha256, data, file.data = file.file.name, file.sha256, file.data, None
             if data is None:
@@ -336,7 +338,7 @@ class Ingest:
                 continue
             if not plainly_none:
                 result.problems.append((name, 0, why))
-            yield FileMark(name=name, sha256=sha256, error=why, is_no_digest=plainly_none)
+            yield FileRecord(name=name, sha256=sha256, error=why, is_no_digest=plainly_none)
 
     def _should_be_one(self, file: "_FreshFile") -> bool:
         """Whether a file that no reader knows is missed as a digest: it has a day in its name, or was one before."""
@@ -389,11 +391,11 @@ def _our_fault(error: Exception) -> str:
     return f"paperboy fails at this file ({type(error).__name__}: {error}); please report it"
 
 
-def _mark(file: ReadDigest | FileMark) -> FileMark:
-    return file if isinstance(file, FileMark) else FileMark(name=file.name, sha256=file.sha256)
+def _record(file: ReadDigest | FileRecord) -> FileRecord:
+    return file if isinstance(file, FileRecord) else FileRecord(name=file.name, sha256=file.sha256)
 
 
-def _save_sources(tx: IngestTransaction, read: Sequence[ReadDigest | FileMark], now: datetime) -> None:
+def _save_sources(tx: IngestTransaction, read: Sequence[ReadDigest | FileRecord], now: datetime) -> None:
     """Write down what the sources of these files have brought."""
     histories: dict[str, SourceHistory] = {}
     for file in read:
@@ -410,7 +412,7 @@ class _Comparison:
     def __init__(
         self,
         state: StateView,
-        read: Sequence[ReadDigest | FileMark],
+        read: Sequence[ReadDigest | FileRecord],
         matcher: SubscriptionMatcher,
         *,
         imported: bool,
@@ -423,7 +425,7 @@ class _Comparison:
             if isinstance(file, ReadDigest) and file.sha256 not in self._known:
                 first.setdefault(file.sha256, file)
         self.fresh = list(first.values())
-        self.marks = [_mark(file) for file in read if file is not first.get(file.sha256)]
+        self.records = [_record(file) for file in read if file is not first.get(file.sha256)]
         """Of the files without a fresh digest."""
         ids = {entry.id for file in self.fresh for entry in file.digest.entries}
         self.batch = IngestBatch(state.papers(ids))

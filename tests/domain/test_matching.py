@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from bot.domain.errors import IndexUnusable
 from bot.domain.matcher import PreparedQueries
-from bot.domain.query import Document, Matcher, Query, parse
+from bot.domain.query import Document, Query, QueryEvaluator, parse
 from bot.domain.query.index.index import Index, PersistentIndex
 from tests.domain.query.samples import document, documents, queries
 
@@ -137,14 +137,14 @@ def test_an_index_that_was_changed_saved_and_loaded_is_that_of_the_list(
 ) -> None:
     index = PersistentIndex(first)
     index.change(second)
-    assert list(index.matches(papers)) == sorted(Matcher(second).matches(papers))
+    assert list(index.matches(papers)) == sorted(QueryEvaluator(second).matches(papers))
     data = index.to_bytes()
     same = PersistentIndex.from_bytes(data, second)
     assert same.is_saved
     assert same.to_bytes() == data
     other = PersistentIndex.from_bytes(data, third)
     assert other.is_saved == (sorted(map(canonical, second)) == sorted(map(canonical, third)))
-    assert list(other.matches(papers)) == sorted(Matcher(third).matches(papers))
+    assert list(other.matches(papers)) == sorted(QueryEvaluator(third).matches(papers))
     assert len(other) == len(third)
 
 

@@ -42,7 +42,7 @@ from bot.domain.digests import Change
 from bot.domain.notices import Notices
 from bot.domain.papers import Paper, PaperId
 from bot.domain.query import Document, document_of
-from bot.pipeline.ports.papers import DigestRecord, FileMark, NoticeRecord, PlanningRun, ReadDigest
+from bot.pipeline.ports.papers import DigestRecord, FileRecord, NoticeRecord, PlanningRun, ReadDigest
 
 _PAPERS = Statement("SELECT id, content FROM papers WHERE id = ANY(:ids)")
 _NEW_VALUES = (
@@ -328,11 +328,11 @@ class SqlIngestTransaction(SqlStateView):
             for position, entry in enumerate(file.digest.entries)
         ]
         _NAME_PAPERS.run(self._connection, rows)
-        self.save_files([FileMark(name=file.name, sha256=file.sha256) for file in read])
+        self.save_files([FileRecord(name=file.name, sha256=file.sha256) for file in read])
 
-    def save_files(self, marks: Sequence[FileMark]) -> None:
+    def save_files(self, files: Sequence[FileRecord]) -> None:
         # One row a name: of several PostgreSQL takes none.
-        rows = {mark.name: (mark.name, mark.sha256, mark.error, mark.is_no_digest) for mark in marks}
+        rows = {file.name: (file.name, file.sha256, file.error, file.is_no_digest) for file in files}
         _SAVE_FILES.run(self._connection, list(rows.values()))
 
     def save_papers(

@@ -143,8 +143,8 @@ def missing_terms(query: Query, has: Callable[[Atom], bool]) -> tuple[str, ...]:
     )
 
 
-class Matcher:
-    """Many queries against many papers, one after the other."""
+class QueryEvaluator:
+    """Evaluation of queries with papers one after the other, which suits a few queries: without an index."""
 
     def __init__(self, queries: Sequence[Query]) -> None:
         self._tests = tuple(test_of(query.root, many=False) for query in queries)

@@ -134,7 +134,7 @@ class ReadDigest:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class FileMark:
+class FileRecord:
     """A file and the hash of its content; `error` is the reason why it gives no digest.
 
     `is_no_digest`: it is clearly none, so that the operator need not look at it.
@@ -223,7 +223,7 @@ class IngestTransaction(StateView, Protocol):
         """Store the digests, the ids of the papers that they name, their problems and their files."""
         ...
 
-    def save_files(self, files: Sequence[FileMark]) -> None:
+    def save_files(self, files: Sequence[FileRecord]) -> None:
         """Store the hashes of files whose content was read before or is no digest."""
         ...
 

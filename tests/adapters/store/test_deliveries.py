@@ -10,7 +10,7 @@ from bot.domain.channels import Limit, Target
 from bot.domain.delivery import OPT_OUT_TEXTS, OptOut
 from bot.pipeline.ports.incidents import Stop
 from bot.pipeline.ports.outbox import Selection, TargetStatus
-from bot.pipeline.ports.papers import FileMark
+from bot.pipeline.ports.papers import FileRecord
 from tests.adapters.store.conftest import KINDS, LEASE, Hand
 from tests.builders import NOW, a_delivery, a_paper
 
@@ -267,7 +267,7 @@ def test_a_target_that_is_suspended_holds_nobody_up(hand: Hand, store: Store):
 
 def test_files_that_gave_no_digest_are_counted(store: Store):
     with store.digests.transaction() as tx:
-        tx.save_files([FileMark(name="a", sha256="a", error="no"), FileMark(name="b", sha256="b")])
+        tx.save_files([FileRecord(name="a", sha256="a", error="no"), FileRecord(name="b", sha256="b")])
     assert store.deliveries.counts(NOW).unreadable == 1
 
 

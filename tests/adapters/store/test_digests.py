@@ -6,7 +6,7 @@ import pytest
 
 from bot.adapters.store import Store
 from bot.domain.digests import Problem
-from bot.pipeline.ports.papers import FileMark, ReadDigest
+from bot.pipeline.ports.papers import FileRecord, ReadDigest
 from tests.adapters.store.conftest import KINDS, Hand
 from tests.builders import NOW, a_delivery, a_digest, a_paper
 
@@ -24,14 +24,14 @@ def taken(name: str = "a.md", sha256: str = "aa", *numbers: int) -> ReadDigest:
 def test_what_was_taken_in_is_known_by_name_and_content(store: Store):
     with store.digests.transaction() as tx:
         tx.save_digests([taken("a.md", "aa", 1, 2), taken("b.md", "bb")], NOW)
-        tx.save_files([FileMark(name="notes.txt", sha256="cc", error="no digest")])
+        tx.save_files([FileRecord(name="notes.txt", sha256="cc", error="no digest")])
         assert tx.digests_known(["aa", "bb", "cc", "dd"]) == {"aa", "bb"}
     assert store.digests.known_files() == {"a.md": "aa", "b.md": "bb", "notes.txt": "cc"}
 
 
 def test_a_file_holds_what_it_held_last(store: Store):
     with store.digests.transaction() as tx:
-        tx.save_files([FileMark(name="a.md", sha256="aa", error="no digest")])
+        tx.save_files([FileRecord(name="a.md", sha256="aa", error="no digest")])
         assert store.deliveries.counts(NOW).unreadable == 0  # not yet: the transaction is open
     assert store.deliveries.counts(NOW).unreadable == 1
     with store.digests.transaction() as tx:

@@ -5,7 +5,7 @@ from datetime import timedelta
 from bot.adapters.store import Store
 from bot.adapters.store.maintenance import MESSAGES_KEPT, UPDATES_KEPT
 from bot.pipeline.ports import Update
-from bot.pipeline.ports.papers import FileMark
+from bot.pipeline.ports.papers import FileRecord
 from tests.adapters.store.conftest import KINDS, Hand
 from tests.builders import NOW, a_delivery, a_paper
 
@@ -74,9 +74,9 @@ def test_unreadable_files_are_forgotten_by_name_and_digests_never(store: Store):
     with store.digests.transaction() as tx:
         tx.save_files(
             [
-                FileMark(name="a.md", sha256="aa"),
-                FileMark(name="b.md", sha256="bb", error="no digest"),
-                FileMark(name="c.md", sha256="cc", error="no digest"),
+                FileRecord(name="a.md", sha256="aa"),
+                FileRecord(name="b.md", sha256="bb", error="no digest"),
+                FileRecord(name="c.md", sha256="cc", error="no digest"),
             ]
         )
     store.maintenance.forget_unreadable(["a.md", "b.md", "nothing.md"])

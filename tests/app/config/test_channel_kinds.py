@@ -18,7 +18,7 @@ OWN = (
     "bot/app/config/channels/",
     "bot/domain/chats.py",
 )
-"""The files of the channels themselves, and their registry."""
+"""The files of the channels themselves, and the list of them."""
 ALLOWED = {
     "bot/adapters/store/quizzes.py": (
         2,

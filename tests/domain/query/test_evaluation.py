@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.domain.papers import Edition, Paper, PaperId, Point, Summary
-from bot.domain.query import Document, Hit, Matcher, Query, document_of, match, missing, parse
+from bot.domain.query import Document, Hit, Query, QueryEvaluator, document_of, match, missing, parse
 from bot.domain.query.documents import SCOPES, Scope
 from bot.domain.query.evaluation import HitFinder, decided_by_folded_words
 from bot.domain.query.folding import words
@@ -145,9 +145,9 @@ def test_a_near_miss_names_as_few_lacking_terms_as_possible(query: str, terms: t
 
 def test_many_queries_meet_many_papers() -> None:
     others = [HALA, document("A graph"), document("Nothing of the kind")]
-    matcher = Matcher([parse("graph"), parse("kind"), parse("title:graph OR rag")])
-    assert list(matcher.matches(others)) == [(0, 0), (2, 0), (0, 1), (2, 1), (1, 2)]
-    assert list(Matcher([]).matches(others)) == []
+    evaluator = QueryEvaluator([parse("graph"), parse("kind"), parse("title:graph OR rag")])
+    assert list(evaluator.matches(others)) == [(0, 0), (2, 0), (0, 1), (2, 1), (1, 2)]
+    assert list(QueryEvaluator([]).matches(others)) == []
 
 
 def test_a_document_is_shown_with_its_texts() -> None:
@@ -230,7 +230,7 @@ def test_a_match_is_what_the_definition_says(query: Query, paper: Document) -> N
     expected = naive(query.root, paper)
     hits = match(query, paper)
     assert (hits is not None) is expected
-    assert list(Matcher([query]).matches([paper])) == [(0, 0)] * expected
+    assert list(QueryEvaluator([query]).matches([paper])) == [(0, 0)] * expected
     assert (missing(query, paper) == ()) is expected
     if hits is not None:
         assert hits

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from bot.domain.errors import IndexUnusable
-from bot.domain.query import Document, Matcher, Query, excluding, parse
+from bot.domain.query import Document, Query, QueryEvaluator, excluding, parse
 from bot.domain.query.index.arrays import HashMap, Rows
 from bot.domain.query.index.atoms import FIRST_NODE, Atoms, Complex, clauses_of
 from bot.domain.query.index.index import Index
@@ -23,7 +23,7 @@ from tests.domain.query.samples import document, documents, queries
 
 
 def plain_matches(found: list[Query], papers: list[Document]) -> list[tuple[int, int]]:
-    return list(Matcher(found).matches(papers))
+    return list(QueryEvaluator(found).matches(papers))
 
 
 @given(st.lists(queries(), max_size=12), st.lists(documents(), max_size=5))

@@ -8,7 +8,7 @@ import pytest
 from bot.adapters.readers import read_digest
 from bot.domain.digests import merge
 from bot.domain.errors import QuerySyntaxError
-from bot.domain.query import Document, Matcher, Query, document_of, excluding, parse
+from bot.domain.query import Document, Query, QueryEvaluator, document_of, excluding, parse
 from bot.domain.query.folding import words
 from bot.domain.query.index.index import Index
 
@@ -89,7 +89,7 @@ def asked(papers: list[Document]) -> list[Query]:
 def test_random_queries_in_real_words_match_as_without_the_index(
     papers: list[Document], asked: list[Query]
 ) -> None:
-    expected = list(Matcher(asked).matches(papers))
+    expected = list(QueryEvaluator(asked).matches(papers))
     index = Index(asked)
     assert list(index.matches(papers)) == expected
     assert len({query for query, _ in expected}) > QUERIES / 4
@@ -114,4 +114,4 @@ def test_what_comes_and_goes_among_real_queries_leaves_the_bytes_as_they_were(
     for handle in handles:
         index.remove(handle)
     assert index.to_bytes() == before
-    assert list(index.matches(papers)) == list(Matcher(kept).matches(papers))
+    assert list(index.matches(papers)) == list(QueryEvaluator(kept).matches(papers))

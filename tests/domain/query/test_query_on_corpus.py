@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.domain.query import Document, Matcher, match, parse
+from bot.domain.query import Document, QueryEvaluator, match, parse
 from tests.domain.query.samples import document
 
 ROW = re.compile(
@@ -22,7 +22,7 @@ def papers(corpus: Path) -> list[Document]:
 
 
 def count(query: str, papers: list[Document]) -> int:
-    return sum(1 for _ in Matcher([parse(query)]).matches(papers))
+    return sum(1 for _ in QueryEvaluator([parse(query)]).matches(papers))
 
 
 def count_by_pattern(pattern: str, papers: list[Document], flags: int = re.IGNORECASE) -> int:

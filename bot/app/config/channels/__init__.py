@@ -1,4 +1,4 @@
-"""Registry of channels: each kind, and the channel type that says how it is configured, built and described.
+"""The list of channels: each kind, and the channel type that says how it is configured, built and described.
 
 A new channel is one line in CHANNELS and one file with its publisher: a class with `kind`, `capabilities`,
 `send` and `close`. A class that is built without settings, whose address is one text that its
