@@ -67,6 +67,7 @@ def open_engine(url: str, patience: timedelta = PATIENCE) -> Engine:
 class _ConnectionPool(QueuePool):
     """A pool that can be closed for good."""
 
+    __module__ = QueuePool.__module__  # by which its log is named: it stays SQLAlchemy's, not ours
     closed = False
 
     def close(self) -> None:

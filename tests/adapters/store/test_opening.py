@@ -1,5 +1,6 @@
 """Opening a state: new, old, newer, foreign, damaged or held by somebody else."""
 
+import logging
 import os
 import sqlite3
 import threading
@@ -216,8 +217,10 @@ def test_a_connection_that_comes_back_just_as_its_store_closes_is_closed(
         own.execute("SELECT 1")
 
 
-def test_a_closed_store_makes_no_connection(store: Store):
-    store.close()
+def test_a_closed_store_makes_no_connection(store: Store, caplog: pytest.LogCaptureFixture):
+    with caplog.at_level(logging.INFO, logger="bot"):
+        store.close()
+    assert caplog.messages == []
     with pytest.raises(StateError, match="the state is closed"):
         store.deliveries.counts(NOW)
 
