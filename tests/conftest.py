@@ -210,3 +210,12 @@ def corpus() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real digests: {folder} does not exist (set PAPERBOY_CORPUS)")
     return folder
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """The address of a real PostgreSQL."""
+    from tests.rigs.postgres import postgres_server
+
+    with postgres_server() as address:
+        yield address

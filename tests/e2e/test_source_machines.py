@@ -12,15 +12,15 @@ from bot.domain.sources import SourceState
 from tests.e2e.test_file_to_message import eventually, running
 from tests.e2e.test_sources import Site, site
 from tests.rigs.botapi import BotApi
-from tests.rigs.postgres import postgres_database, postgres_server
+from tests.rigs.postgres import postgres_database
 
 __all__ = ["site"]
 
 
 def test_one_machine_fetches_and_when_it_is_gone_the_other_asks_for_a_copy_of_its_own(
-    home: Path, tmp_path_factory: pytest.TempPathFactory, site: Site, bot_api: BotApi
+    home: Path, tmp_path_factory: pytest.TempPathFactory, site: Site, bot_api: BotApi, postgres: str
 ) -> None:
-    with postgres_server() as server, postgres_database(server) as url, closing(Store(url)) as store:
+    with postgres_database(postgres) as url, closing(Store(url)) as store:
         config = home / "config/paperboy.yaml"
         config.write_text(f"{config.read_text()}state: '{url}'\n")
         other = tmp_path_factory.mktemp("machine")

@@ -22,7 +22,10 @@ _numbers = count(1)
 
 @contextmanager
 def postgres_server() -> Iterator[str]:
-    """The address of a server that runs while the block does; the workers of one test run share it."""
+    """The address of a server that runs while the block does; the workers of one test run share it.
+
+    A second block in one process would end it for the first one, too: tests take it from the fixture `postgres`.
+    """
     other = os.environ.get(OTHER_SERVER)
     if other:
         yield other

@@ -17,7 +17,7 @@ from bot.domain.papers import Paper
 from bot.pipeline.ports.outbox import Claim, DeliveryRecord, Outcome
 from tests.builders import NOW, a_delivery, a_paper
 from tests.pipeline.conftest import empty_state  # noqa: F401 - a fixture
-from tests.rigs.postgres import PostgresStates, postgres_server
+from tests.rigs.postgres import PostgresStates
 from tests.rigs.publishers import receipt
 
 LEASE = timedelta(minutes=5)
@@ -40,13 +40,6 @@ class Database:
     def close(self) -> None:
         for store in self.opened:
             store.close()
-
-
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[str]:
-    """The address of a real PostgreSQL."""
-    with postgres_server() as address:
-        yield address
 
 
 @pytest.fixture(scope="session")
