@@ -135,13 +135,16 @@ class Watcher:
         if self.polling:
             return
         try:
-            self._adjust(self._observer or self._start())
+            observer = self._observer or self._start()
+            while self._adjust(observer):
+                pass  # a folder made just before its parent was watched caused no event
         except OSError as error:
             self.polling = True
             self._stop()
             log.warning("watch.polling", extra={"reason": error.strerror, "every": str(POLL_EVERY)})
 
-    def _adjust(self, observer: "BaseObserver") -> None:
+    def _adjust(self, observer: "BaseObserver") -> bool:
+        """Watch the nearest folders that exist and no others; gives whether a watch was added."""
         self._real = tuple(os.path.realpath(folder) for folder in self._folders)
         wanted = {_nearest_folder(real) for real in self._real}
         deleted = self._deleted.copy()
@@ -149,11 +152,14 @@ class Watcher:
         stale = self._watches.keys() - wanted | {folder for folder in self._watches if folder.path in deleted}
         for folder in stale:
             observer.unschedule(self._watches.pop(folder))
+        added = False
         for folder in wanted - self._watches.keys():
             # A folder deleted at this moment counts as missing next time.
             with suppress(FileNotFoundError, NotADirectoryError):
                 self._watches[folder] = self._schedule(observer, folder)
                 _expect_free_watch(folder.path)
+                added = True
+        return added
 
     def _start(self) -> "BaseObserver":
         from watchdog.observers import Observer

@@ -191,6 +191,26 @@ async def test_two_missing_folders_below_one_that_exists_are_both_awaited(tmp_pa
             assert await watcher.hint(timedelta(seconds=PATIENCE))
 
 
+async def test_a_folder_made_just_before_its_parent_is_watched_is_watched_as_well(tmp_path, monkeypatch):
+    folder = tmp_path / "sources" / "daily"
+    watch = BaseObserver.schedule
+
+    def late(observer: BaseObserver, handler, path, **more):
+        if path == str(folder.parent):
+            folder.mkdir(exist_ok=True)
+        return watch(observer, handler, path, **more)
+
+    monkeypatch.setattr(BaseObserver, "schedule", late)
+    async with Watcher([folder]) as watcher:
+        names = Names(folder, watcher)
+        folder.parent.mkdir()
+        assert await watcher.hint(NEVER)
+        (folder / "daily.md").write_bytes(b"x")
+        assert await watcher.hint(timedelta(seconds=PATIENCE))
+        await names.until("daily.md")
+        await names.close()
+
+
 async def test_what_lies_beside_a_missing_folder_is_no_hint(tmp_path):
     async with Watcher([tmp_path / "one"]) as watcher:
         assert not watcher._concerns(str(tmp_path / "oneself"))
